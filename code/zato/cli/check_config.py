@@ -1,0 +1,71 @@
+"""`zato check-config`: would the server start?"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from zato.cli.component import PATH, servers_of
+from zato.cli.error import FAILED, CommandError
+from zato.common.component import ServerDirectory
+from zato.common.config.pickup_conf import read_pickup_conf
+from zato.common.config.reader import read_conf, read_server_conf
+from zato.common.config.secrets import Secrets
+from zato.common.exception import ZatoException
+from zato.common.log.config import LoggingConfigError, check
+
+
+@click.command('check-config')
+@click.argument('path', type=PATH)
+def check_config(path: Path) -> None:
+    """Check the configuration of the server, or of all servers, at PATH."""
+    problems = [problem for server in servers_of(path) for problem in problems_of(server)]
+    if problems:
+        raise CommandError('\n'.join(problems), FAILED)
+    click.echo('OK')
+
+
+def problems_of(server: ServerDirectory) -> list[str]:
+    """What would keep the server from starting."""
+    problems: list[str] = []
+
+    def attempt(step: Callable[[], object]) -> None:
+        try:
+            step()
+        except (ZatoException, LoggingConfigError, OSError) as e:
+            problems.append(str(e))
+
+    def read_with_secrets() -> None:
+        secrets = Secrets(server.secrets_conf, os.environ)
+        conf = read_server_conf(server.server_conf, os.environ, secrets.get)
+        for name in ('pubapi_password', 'admin_invoke_password'):
+            secrets.get(f'zato.{name}')
+        for path in conf.user_config.values():
+            read_conf(server.repo / path)
+        if not server.running_pid():
+            _check_port(conf.main.gunicorn_bind)
+
+    attempt(read_with_secrets)
+    attempt(lambda: check(server.logging_conf, server.path))
+    attempt(lambda: read_pickup_conf(server.pickup_conf))
+    for directory in (server.path, server.logs, server.work):
+        if not os.access(directory, os.W_OK):
+            problems.append(f'{directory} cannot be written to')
+    return problems
+
+
+def _check_port(bind: str) -> None:
+    host, _, port = bind.rpartition(':')
+    if not port.isdigit():
+        raise CommandError(f'[main] gunicorn_bind must be host:port, not `{bind}`')
+    family = socket.AF_INET6 if ':' in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((host.strip('[]'), int(port)))
+        except OSError as e:
+            raise CommandError(f'[main] gunicorn_bind={bind}: {e.strerror}') from None

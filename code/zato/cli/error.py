@@ -1,0 +1,24 @@
+"""What a command fails with: one line, and an exit code (source of the codes: classic Zato)."""
+
+from __future__ import annotations
+
+from zato.common.exception import ZatoException
+
+NO_FILE = 2
+NOT_A_COMPONENT = 3
+DIRECTORY_NOT_EMPTY = 5
+ALREADY_RUNNING = 9
+CONFLICTING_OPTIONS = 13
+INVALID_INPUT = 15
+FAILED = 16
+FAILED_TO_START = 18
+NOT_A_SERVER = 23
+TIMEOUT = 28
+
+
+class CommandError(ZatoException):
+    """The command failed"""
+
+    def __init__(self, msg: str, exit_code: int = FAILED) -> None:
+        super().__init__(msg=msg)
+        self.exit_code = exit_code

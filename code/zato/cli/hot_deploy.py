@@ -1,0 +1,101 @@
+"""`zato hot-deploy`: copies files into the pickup folder and waits for what comes of them."""
+
+from __future__ import annotations
+
+import os
+from hashlib import sha256
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import click
+
+from zato.cli.component import PATH, server_of
+from zato.cli.error import FAILED, NO_FILE, TIMEOUT, CommandError
+from zato.common.component import ServerDirectory
+from zato.common.config.reader import read_server_conf
+from zato.common.exception import IPCError
+from zato.common.ipc import call_workers, socket_directory
+
+_POLL = 0.02
+_GRACE = 20.0  #: seconds past the time that checking a module may take
+
+
+@click.command('hot-deploy')
+@click.argument('path', type=PATH)
+@click.argument(
+    'files', nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar='FILE…'
+)
+def hot_deploy(path: Path, files: tuple[Path, ...]) -> None:
+    """Deploy each FILE to the running server at PATH and show what every worker serves."""
+    server = server_of(path)
+    if not server.running_pid():
+        raise CommandError(f'{server.path} is not running; start it with: zato start {server.path}', NO_FILE)
+    conf = read_server_conf(server.server_conf, os.environ)
+    folder = (server.repo / conf.hot_deploy.pickup_dir).resolve()
+    errors = []
+    for file in files:
+        try:
+            _deploy(server, file, folder / file.name, conf.hot_deploy.check_timeout + _GRACE)
+        except CommandError as e:
+            errors.append(e)
+    if errors:
+        raise CommandError('\n'.join(str(e) for e in errors), errors[0].exit_code)
+
+
+def _deploy(server: ServerDirectory, file: Path, target: Path, timeout: float) -> None:
+    if target.suffix != '.py':
+        raise CommandError(f'{file} is not a Python file; its name must end with .py', FAILED)
+    text = file.read_bytes()
+    digest = sha256(text).hexdigest()
+    before = max((state['attempt'] for state in _ask(server, target)), default=0)
+    temporary = target.with_name(f'.{target.name}.new')
+    temporary.write_bytes(text)
+    temporary.replace(target)
+    end = monotonic() + timeout
+    while True:
+        states = _ask(server, target)
+        if states and all(_is_settled(state, digest, before) for state in states):
+            break
+        if monotonic() > end:
+            raise CommandError(f'{file}: no result in {timeout:g} s; see {server.server_log}', TIMEOUT)
+        sleep(_POLL)
+    _show(file, states)
+
+
+def _ask(server: ServerDirectory, target: Path) -> list[dict[str, Any]]:
+    answers = call_workers(socket_directory(server.work), 'deployment', path=str(target))
+    return [answer for answer in answers.values() if not isinstance(answer, IPCError)]
+
+
+def _is_settled(state: dict[str, Any], digest: str, before: int) -> bool:
+    """Has the server come to a result for this content, and has this worker?"""
+    if state['sha256'] != digest:
+        return False
+    if state['error']:
+        return bool(state['attempt'] > before)
+    served = state['served']
+    return bool(state['load_error'] or (served and served['sha256'] == digest))
+
+
+def _show(file: Path, states: list[dict[str, Any]]) -> None:
+    refused = next((state['error'] for state in states if state['error']), '')
+    if refused:
+        raise CommandError(f'Not deployed: {refused}', FAILED)
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table('Worker', 'Version', 'Since (UTC)', 'Services', title=file.name, title_justify='left')
+    failed = []
+    for state in states:
+        served = state['served']
+        if state['load_error']:
+            failed.append(f'worker {state["pid"]} cannot load {file.name}: {state["load_error"]}')
+        if served:
+            services = '\n'.join(served['services']) or '-'
+            table.add_row(str(state['pid']), str(served['number']), served['since'][:23], services)
+    Console().print(table)
+    for warning in next((state['warnings'] for state in states), []):
+        click.echo(f'Warning: {warning}', err=True)
+    if failed:
+        raise CommandError('\n'.join(failed), FAILED)

@@ -1,0 +1,64 @@
+"""`zato wait`, `zato ping`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic, sleep
+from urllib.parse import urlsplit
+
+import click
+
+from zato.cli.component import PATH, client_of, server_of
+from zato.cli.error import CONFLICTING_OPTIONS, FAILED, INVALID_INPUT, TIMEOUT, CommandError
+from zato.client.admin import AdminClient, ServerUnreachable
+
+
+@click.command()
+@click.option('--path', type=PATH, help='A server to wait for.')
+@click.option('--address', help='An address to wait for, such as http://127.0.0.1:17010.')
+@click.option('--url-path', default='/zato/ping', show_default=True)
+@click.option('--timeout', type=float, default=60.0, show_default=True, help='Seconds.')
+@click.option('--interval', type=float, default=0.1, show_default=True, help='Seconds between two tries.')
+@click.option('--silent', is_flag=True)
+def wait(path: Path | None, address: str | None, url_path: str, timeout: float, interval: float, silent: bool) -> None:
+    """Wait until a server answers, whatever it answers."""
+    if (path is None) == (address is None):
+        raise CommandError('Give either --path or --address', CONFLICTING_OPTIONS)
+    client = client_of(server_of(path)) if path is not None else _client_at(str(address))
+    end = monotonic() + timeout
+    while True:
+        left = end - monotonic()
+        try:
+            replace(client, timeout=max(0.1, min(left, 5.0))).get(url_path)
+        except ServerUnreachable as e:
+            if monotonic() + interval > end:
+                raise CommandError(f'{e} in {timeout:g} s; see its server.log', TIMEOUT) from None
+            sleep(interval)
+        else:
+            if not silent:
+                click.echo('OK')
+            return
+
+
+@click.command()
+@click.argument('path', type=PATH)
+def ping(path: Path) -> None:
+    """Ask the server at PATH whether it is there."""
+    server = server_of(path)
+    start = monotonic()
+    try:
+        status, body = client_of(server, timeout=10.0).get('/zato/ping')
+    except ServerUnreachable as e:
+        raise CommandError(f'{e}; start it with: zato start {server.path}', FAILED) from None
+    if status != 200:
+        raise CommandError(f'{server.path} answered with {status}; see {server.server_log}', FAILED)
+    click.echo(f'{json.loads(body)["pong"]} answered in {(monotonic() - start) * 1000:.3f} ms')
+
+
+def _client_at(address: str) -> AdminClient:
+    url = urlsplit(address if '//' in address else f'//{address}')
+    if not url.hostname or url.scheme not in ('', 'http'):
+        raise CommandError(f'--address {address} is not like http://127.0.0.1:17010', INVALID_INPUT)
+    return AdminClient(host=url.hostname, port=url.port or 80)

@@ -1,0 +1,1 @@
+"""Configuration files → typed, checked values. One declaration a file: what is read, its default, unit and help."""

@@ -1,0 +1,16 @@
+"""`--env-file`: a file whose stanza [env] holds environment variables for the server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zato.common.config.reader import read_conf
+from zato.common.exception import ConfigError
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """Raises ConfigError."""
+    conf = read_conf(path)
+    if 'env' not in conf.sections:
+        raise ConfigError('there is no stanza [env]', path=str(path))
+    return {name: ', '.join(value) if isinstance(value, list) else str(value) for name, value in conf['env'].items()}

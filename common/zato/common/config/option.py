@@ -1,0 +1,93 @@
+"""How a key of a configuration file is declared, and how its text becomes a value.
+
+A stanza is a frozen dataclass whose fields are made by `option`. The file's template, its checks and its error texts all
+come from that declaration.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from typing import Any, get_type_hints
+
+_TRUE = frozenset({'true', 'yes', 'on', '1'})
+_FALSE = frozenset({'false', 'no', 'off', '0'})
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """help: a sentence for the file's comment. unit: such as 'seconds'. minimum, maximum: inclusive."""
+
+    help: str
+    unit: str = ''
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    unit: str = '',
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """A field of a stanza. The field's annotation is its type: str, int, float, bool or tuple[str, ...]."""
+    return field(default=default, metadata={'option': Option(help, unit, minimum, maximum, choices)})
+
+
+def declared(stanza: type[Any]) -> dict[str, tuple[Any, Option, Any]]:
+    """Key → (type, option, default)."""
+    hints = get_type_hints(stanza)
+    return {item.name: (hints[item.name], item.metadata['option'], item.default) for item in fields(stanza)}
+
+
+def convert(raw: Any, type_: Any, declaration: Option) -> Any:
+    """The value that `raw`, as ConfigObj read it, stands for. Raises ValueError, its text being the rule."""
+    if type_ is bool:
+        return _to_bool(raw)
+    if type_ == tuple[str, ...]:
+        items = raw if isinstance(raw, list) else str(raw).split(',')
+        return tuple(item.strip() for item in items if item.strip())
+    if isinstance(raw, list):
+        raw = ', '.join(raw)
+    if type_ is str:
+        if declaration.choices and raw not in declaration.choices:
+            raise ValueError(f'must be one of: {", ".join(declaration.choices)}')
+        return raw
+    return _to_number(raw, type_, declaration)
+
+
+def _to_bool(raw: Any) -> bool:
+    word = str(raw).strip().lower()
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise ValueError('must be True or False')
+
+
+def _to_number(raw: str, type_: Any, declaration: Option) -> Any:
+    unit = f' {declaration.unit}' if declaration.unit else ''
+    low, high = declaration.minimum, declaration.maximum
+    if low is not None and high is not None:
+        rule = f'must be a number from {low:,g} to {high:,g}{unit}'
+    elif low is not None:
+        rule = f'must be a number of {low:,g}{unit} or more'
+    else:
+        rule = f'must be a number{unit and " of" + unit}'
+    try:
+        value = type_(raw.strip().replace('_', ''))
+    except ValueError:
+        raise ValueError(rule) from None
+    if (low is not None and value < low) or (high is not None and value > high) or value != value:
+        raise ValueError(rule)
+    return value
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """', did you mean …?' if there is a name alike, else ''."""
+    found = get_close_matches(name, known, n=1, cutoff=0.6)
+    return f'; did you mean `{found[0]}`?' if found else ''

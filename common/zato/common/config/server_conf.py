@@ -1,0 +1,196 @@
+"""server.conf: everything that a server reads from it, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from zato.common.config.option import declared, option
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Main:
+    """The server's processes."""
+
+    gunicorn_bind: str = option('0.0.0.0:17010', 'Where the server listens, host:port; [::]:17010 for IPv6')
+    gunicorn_workers: int = option(1, 'Worker processes; at most twice the number of cores', minimum=1, maximum=256)
+    gunicorn_timeout: int = option(
+        120, 'A worker frozen for so long, by a service that never yields, is replaced', unit='seconds', minimum=1
+    )
+    gunicorn_graceful_timeout: int = option(
+        30, 'How long a stop or a reload waits for running requests', unit='seconds', minimum=0
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crypto:
+    """TLS of the server's own port."""
+
+    use_tls: bool = option(False, 'Is the port HTTPS?')
+    priv_key_location: str = option('zato-server-priv-key.pem', 'Private key, PEM; relative to this directory')
+    cert_location: str = option('zato-server-cert.pem', 'Certificate and those that signed it, PEM')
+    ca_certs_location: str = option('zato-server-ca-certs.pem', 'Authorities that sign certificates of clients, PEM')
+    tls_client_certs: str = option('none', 'Are clients asked for certificates?', choices=('none', 'optional', 'required'))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HTTP:
+    """What one client may send, and how slowly."""
+
+    max_request_line: int = option(8_192, 'Longest request line; answered with 414', unit='bytes', minimum=64)
+    max_head: int = option(32_768, 'Longest request line and headers together; 431', unit='bytes', minimum=128)
+    max_headers: int = option(100, 'Most headers; 431', minimum=1)
+    max_body: int = option(10_485_760, 'Longest body; 413', unit='bytes', minimum=0)
+    head_timeout: float = option(
+        15.0, 'From the first byte of a request to the end of its headers; 408', unit='seconds', minimum=0.1
+    )
+    block_timeout: float = option(
+        30.0, 'For each 64 KiB of a body to arrive or of a response to be taken; 408', unit='seconds', minimum=0.1
+    )
+    keepalive: float = option(60.0, 'How long an idle connection stays open', unit='seconds', minimum=0.1)
+    max_connections: int = option(10_000, 'Open at once in one worker; more wait', minimum=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HotDeploy:
+    """Services that are deployed by copying files."""
+
+    pickup_dir: str = option(
+        '../../pickup/incoming/services', 'Where files are copied to; relative to this directory; more in pickup.conf'
+    )
+    check_timeout: float = option(
+        10.0, 'How long importing a new module may take before it is refused', unit='seconds', minimum=0.1
+    )
+    backup_history: int = option(100, 'How many earlier versions of a module are kept', minimum=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misc:
+    """What clients see."""
+
+    http_server_header: str = option('Zato', 'The Server header of responses; empty for none')
+    default_error_message: str = option(
+        'An error has occurred', 'What a client is told when a service fails; the log has the details'
+    )
+    return_tracebacks: bool = option(False, 'Is the client told the error itself? For development only')
+    service_invoker_allow_internal: tuple[str, ...] = option(
+        (), 'Built-in services, by name, that /zato/api/invoke may reach besides ping and echo'
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComponentEnabled:
+    """Parts of the server that can be turned off."""
+
+    ibm_mq: bool = option(False, 'IBM MQ connections')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserConfig:
+    """Files that services read as self.user_config.<name>; relative to this directory."""
+
+    user: str = option('./user.conf', 'Read as self.user_config.user')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConf:
+    """One server.conf. user_config: name → path, with more of them than `user` if the file says so."""
+
+    main: Main
+    crypto: Crypto
+    http: HTTP
+    hot_deploy: HotDeploy
+    misc: Misc
+    component_enabled: ComponentEnabled
+    user_config: dict[str, str]
+    os_environ: dict[str, str]
+
+
+#: Stanzas with fixed keys.
+STANZAS: dict[str, type[Any]] = {
+    'main': Main,
+    'crypto': Crypto,
+    'http': HTTP,
+    'hot_deploy': HotDeploy,
+    'misc': Misc,
+    'component_enabled': ComponentEnabled,
+}
+
+#: Stanzas whose keys are the user's.
+OPEN_STANZAS = {
+    'user_config': 'Files that services read as self.user_config.<name>, name=path; relative to this directory.',
+    'os_environ': 'Environment variables that the server sets for itself, NAME=value.',
+}
+
+#: What classic Zato 3.x reads and we do not: one warning, and start goes on. Stanza → keys, '*' for all of them.
+CLASSIC = {
+    stanza: frozenset(keys.split())
+    for stanza, keys in {
+        'main': """
+            gunicorn_worker_class gunicorn_user gunicorn_group gunicorn_proc_name gunicorn_logger_class debugger_enabled
+            debugger_host debugger_port ipc_host ipc_port_start work_dir deployment_lock_expires deployment_lock_timeout
+            token service_sources num_threads bind_host bind_port""",
+        'crypto': 'tls_version tls_protocol tls_ciphers pub_key_location',
+        'http': 'methods_allowed',
+        'hot_deploy': """
+            backup_format delete_after_pick_up delete_after_pickup max_batch_size redeploy_on_parent_change
+            current_work_dir backup_work_dir last_backup_work_dir""",
+        'misc': """
+            return_internal_objects internal_services_may_be_deleted initial_cluster_name initial_server_name
+            queue_build_cap http_proxy locale ensure_sql_connections_exist needs_x_zato_cid jwt_secret
+            enforce_service_invokes startup_callable return_json_schema_errors posix_ipc_skip_platform
+            fifo_response_buffer_size ipc_tcp_start_port""",
+        'component_enabled': """
+            stats slow_response cassandra email hl7 search msg_path odoo zeromq patterns target_matcher invoke_matcher
+            sms sso stomp""",
+        'http_response': '*',
+        'odb': '*',
+        'scheduler': '*',
+        'deploy_patterns_allowed': '*',
+        'invoke_patterns_allowed': '*',
+        'invoke_target_patterns_allowed': '*',
+        'kvdb': '*',
+        'startup_services_first_worker': '*',
+        'startup_services_any_worker': '*',
+        'pubsub': '*',
+        'pubsub_meta_topic': '*',
+        'pubsub_meta_endpoint_pub': '*',
+        'pubsub_meta_endpoint_sub': '*',
+        'wsx': '*',
+        'profiler': '*',
+        'preferred_address': '*',
+        'logging': '*',
+        'stats': '*',
+        'events': '*',
+        'sentry': '*',
+        'newrelic': '*',
+        'rbac': '*',
+        'shmem': '*',
+        'content_type': '*',
+        'updates': '*',
+        'zeromq_mdp': '*',
+        'deploy_internal': '*',
+        'spring': '*',
+        'command_set_scheduler': '*',
+        'ibm_mq': '*',
+    }.items()
+}
+
+
+def template(values: dict[str, dict[str, Any]] | None = None) -> str:
+    """The text of a new server.conf. values: stanza → key → value, where they are not the defaults."""
+    values = values or {}
+    lines = ['# Read when the server starts; a restart applies changes. $NAME stands for an environment variable.']
+    for stanza, cls in STANZAS.items():
+        lines += ['', f'# {cls.__doc__}', f'[{stanza}]']
+        for key, (_, declaration, default) in declared(cls).items():
+            unit = f' ({declaration.unit})' if declaration.unit else ''
+            lines += ['', f'# {declaration.help}{unit}. Default: {_text(default) or "empty"}']
+            lines.append(f'{key}={_text(values.get(stanza, {}).get(key, default))}')
+    lines += ['', f'# {OPEN_STANZAS["user_config"]}', '[user_config]']
+    lines += ['user=./user.conf', '', f'# {OPEN_STANZAS["os_environ"]}', '[os_environ]', '']
+    return '\n'.join(lines)
+
+
+def _text(value: Any) -> str:
+    return ', '.join(value) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,135 @@
+"""Errors raised on purpose, by us and by services. Callers test the class or its attributes, never the text.
+
+ZatoException
+ ├─ HTTPException                what a REST client is answered with, by its `status`
+ │   ├─ BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · MethodNotAllowed 405
+ │   └─ Conflict 409 · TooManyRequests 429 · InternalServerError 500 · ServiceUnavailable 503
+ ├─ ConfigError                  a configuration value, with file, line and key
+ ├─ DeploymentError              a module that could not be deployed, with file and line
+ ├─ IPCError                     another process on this host did not answer
+ └─ CryptoError                  a secret that could not be encrypted or decrypted
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ZatoException(Exception):
+    """Root of all errors raised on purpose."""
+
+    status: ClassVar[int] = 500  #: HTTP status where the error reaches a REST channel
+    retryable: ClassVar[bool] = False  #: may the same call succeed later, with nothing changed?
+
+    def __init__(self, cid: str = '', msg: str = '') -> None:
+        super().__init__(msg or type(self).__doc__)
+        self.cid = cid
+        self.msg = msg or (type(self).__doc__ or '')
+
+
+class HTTPException(ZatoException):
+    """The request could not be served"""
+
+    def __init__(self, cid: str = '', msg: str = '', needs_msg: bool = True) -> None:
+        super().__init__(cid, msg)
+        self.needs_msg = needs_msg  #: may the client see `msg`?
+
+
+class BadRequest(HTTPException):
+    """Bad request"""
+
+    status = 400
+
+    def __init__(self, cid: str = '', msg: str = '', needs_msg: bool = False) -> None:
+        """The client gets `msg` only if `needs_msg`, else the words "Bad request" (source: classic Zato)."""
+        super().__init__(cid, msg, needs_msg)
+
+
+class Unauthorized(HTTPException):
+    """Unauthorized"""
+
+    status = 401
+
+    def __init__(self, cid: str = '', msg: str = '', challenge: str = '') -> None:
+        """`challenge` becomes the response's WWW-Authenticate header."""
+        super().__init__(cid, msg)
+        self.challenge = challenge
+
+
+class Forbidden(HTTPException):
+    """You are not allowed to access this resource"""
+
+    status = 403
+
+
+class NotFound(HTTPException):
+    """Not found"""
+
+    status = 404
+
+
+class MethodNotAllowed(HTTPException):
+    """Method not allowed"""
+
+    status = 405
+
+    def __init__(self, cid: str = '', msg: str = '', allowed: tuple[str, ...] = ()) -> None:
+        """`allowed` becomes the response's Allow header."""
+        super().__init__(cid, msg)
+        self.allowed = allowed
+
+
+class Conflict(HTTPException):
+    """Conflict"""
+
+    status = 409
+
+
+class TooManyRequests(HTTPException):
+    """Too many requests"""
+
+    status = 429
+    retryable = True
+
+
+class InternalServerError(HTTPException):
+    """Internal server error"""
+
+
+class ServiceUnavailable(HTTPException):
+    """Service unavailable"""
+
+    status = 503
+    retryable = True
+
+
+class ConfigError(ZatoException):
+    """A configuration value is wrong"""
+
+    def __init__(self, msg: str, *, path: str = '', line: int = 0) -> None:
+        where = f'{path}:{line}: ' if line else f'{path}: ' if path else ''
+        super().__init__(msg=where + msg)
+        self.path = path
+        self.line = line
+
+
+class DeploymentError(ZatoException):
+    """A module could not be deployed"""
+
+    def __init__(self, msg: str, *, path: str = '', line: int = 0, details: str = '') -> None:
+        """`details` is a traceback or the like, for the log only."""
+        where = f'{path}:{line}: ' if line else f'{path}: ' if path else ''
+        super().__init__(msg=where + msg)
+        self.path = path
+        self.line = line
+        self.details = details
+
+
+class IPCError(ZatoException):
+    """Another process on this host did not answer"""
+
+    retryable = True
+
+
+class CryptoError(ZatoException):
+    """A secret could not be encrypted or decrypted"""

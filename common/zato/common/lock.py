@@ -1,0 +1,58 @@
+"""Locks on files that the kernel frees when the last process holding them ends, however it ends (flock)."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+
+class FileLock:
+    """Not reentrant. Forked children hold it too, until they close it or end."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fd = -1
+
+    @property
+    def is_held(self) -> bool:
+        return self._fd >= 0
+
+    def acquire(self, *, blocking: bool = False) -> bool:
+        """Returns whether it is held now. Raises OSError if the file cannot be opened."""
+        if self.is_held:
+            return True
+        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX if blocking else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(fd)
+            return False
+        except BaseException:
+            os.close(fd)
+            raise
+        self._fd = fd
+        return True
+
+    def release(self) -> None:
+        """For all processes that share it. Twice is safe."""
+        if self.is_held:
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
+            self.close()
+
+    def close(self) -> None:
+        """For this process alone: others that inherited it go on holding it."""
+        if self.is_held:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def is_locked(path: Path) -> bool:
+    """Does any process hold the lock?"""
+    if not path.exists():
+        return False
+    lock = FileLock(path)
+    if lock.acquire():
+        lock.release()
+        return False
+    return True

@@ -1,0 +1,14 @@
+"""`python -m zato.server`. gevent patches before anything else is imported.
+
+`os` and `signal` are left to the workers: the arbiter forks and waits for its children the way the system does.
+"""
+
+from gevent import monkey
+
+monkey.patch_all(os=False, signal=False)
+
+import sys
+
+from zato.server.process.main import main
+
+sys.exit(main())

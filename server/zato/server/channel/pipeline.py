@@ -1,0 +1,110 @@
+"""match → authenticate → parse → invoke → render, for each request. Errors become answers here, and nowhere else."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from zato.common.exception import (
+    BadRequest,
+    HTTPException,
+    MethodNotAllowed,
+    NotFound,
+    Unauthorized,
+    ZatoException,
+)
+from zato.server.channel.channel import Channel, Routes
+from zato.server.channel.json_format import render_error
+from zato.server.http.message import Request, Response
+from zato.server.service import data
+from zato.server.service.compiled import CompiledService
+from zato.server.service.invoker import Call, Invoker
+
+logger = logging.getLogger('zato.rest')
+
+_METHODS = frozenset({b'GET', b'POST', b'PUT', b'PATCH', b'DELETE', b'HEAD', b'OPTIONS'})
+_ALLOW = tuple(sorted(method.decode() for method in _METHODS))
+
+
+class Pipeline:
+    """`error_message` is what a client is told of a failure inside a service."""
+
+    def __init__(self, routes: Routes, invoker: Invoker, error_message: str, return_tracebacks: bool) -> None:
+        self._routes = routes
+        self._invoker = invoker
+        self._error_message = error_message
+        self._return_tracebacks = return_tracebacks
+
+    def respond(self, request: Request) -> Response:
+        """Never raises."""
+        cid = self._invoker.cids.new()
+        channel: Channel | None = None
+        try:
+            if request.method not in _METHODS:
+                raise MethodNotAllowed(cid, 'Unsupported HTTP method', _ALLOW)
+            channel, params = self._match(request)
+            self._authenticate(channel, request, cid)
+            service = channel.resolve(params, cid)
+            parsed = channel.parse(request, params)
+            response = self._invoke(service, channel, parsed, request, cid)
+            return channel.render(response, cid, channel.name)
+        except Exception as e:
+            return self._render_exception(e, cid, channel)
+
+    def reject(self, status: int, details: str) -> Response:
+        """The answer to what could not be read as a request."""
+        return render_error(status, details, self._invoker.cids.new())
+
+    def _match(self, request: Request) -> tuple[Channel, dict[str, str]]:
+        path = request.path
+        if b'%' in path:
+            path = unquote_to_bytes(path)
+        found = self._routes.match(path)
+        if found is None:
+            raise NotFound(msg='URL not found')
+        channel, value = found
+        if not channel.param:
+            return channel, {}
+        try:
+            return channel, {channel.param: value.decode()}
+        except UnicodeDecodeError:
+            raise BadRequest(msg='The URL path is not UTF-8', needs_msg=True) from None
+
+    @staticmethod
+    def _authenticate(channel: Channel, request: Request, cid: str) -> None:
+        security = channel.security
+        if security is not None and not security.accepts(request.headers.get(b'authorization')):
+            raise Unauthorized(cid, f'Unauthorized; cid={cid}', security.challenge)
+
+    def _invoke(
+        self, service: CompiledService, channel: Channel, parsed: data.Request, request: Request, cid: str
+    ) -> data.Response:
+        call = Call(service, cid, channel.name, request, None)
+        return self._invoker.run(call, parsed)
+
+    def _render_exception(self, e: Exception, cid: str, channel: Channel | None) -> Response:
+        name = channel.name if channel is not None else '-'
+        has_full_errors = channel is not None and channel.has_full_errors
+        if isinstance(e, HTTPException):
+            details: Any = e.msg if e.needs_msg or has_full_errors else 'Bad request'
+            return render_error(e.status, details, cid, _headers(e), name)
+        logger.error(
+            'Request failed (cid: %s, channel: %s)', cid, name, exc_info=e, extra={'action': 'rest.failed', 'cid': cid}
+        )
+        status = e.status if isinstance(e, ZatoException) else 500
+        if has_full_errors or self._return_tracebacks:
+            return render_error(status, f'{type(e).__name__}: {e}', cid, channel=name)
+        return render_error(status, self._error_message, cid, channel=name)
+
+
+def _headers(e: HTTPException) -> tuple[tuple[bytes, bytes], ...]:
+    if isinstance(e, Unauthorized) and e.challenge:
+        return ((b'WWW-Authenticate', e.challenge.encode('latin-1', 'replace')),)
+    if isinstance(e, MethodNotAllowed) and e.allowed:
+        return ((b'Allow', ', '.join(e.allowed).encode()),)
+    return ()
+
+
+Respond = Callable[[Request], Response]

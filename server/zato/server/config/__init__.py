@@ -1,0 +1,1 @@
+"""What a worker reads from files while it runs."""

@@ -1,0 +1,174 @@
+"""Imports deployed modules from the versions that were accepted, never from users' files, which may be broken meanwhile.
+
+Deployed modules may import one another by name. A module whose name the standard library or an installed package has too is
+loaded under a private name: its services work, and nobody who imports the other one gets it instead.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import sys
+from collections.abc import Iterable, Sequence
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import spec_from_loader
+from types import CodeType, ModuleType
+
+from zato.common.exception import DeploymentError
+from zato.server.service.base import Service
+from zato.server.service.compiled import CompiledService, compile_service, has_handler
+from zato.server.service.naming import service_name
+
+_PRIVATE = 'zato_deployed.'
+
+
+class Source:
+    """The text of one module. code: compiled when first needed."""
+
+    __slots__ = ('_code', 'module', 'path', 'text')
+
+    def __init__(self, module: str, path: str, text: bytes) -> None:
+        self.module = module
+        self.path = path
+        self.text = text
+        self._code: CodeType | None = None
+
+    @property
+    def code(self) -> CodeType:
+        if self._code is None:
+            self._code = compile(self.text, self.path, 'exec', dont_inherit=True)
+        return self._code
+
+
+class ModuleLoader:
+    """A finder and loader for `sys.meta_path`, asked after all others. `install` it once, then `load` as often as needed."""
+
+    def __init__(self) -> None:
+        self._sources: dict[str, Source] = {}  # by the name in sys.modules
+
+    def install(self) -> None:
+        if self not in sys.meta_path:
+            sys.meta_path.append(self)
+
+    def uninstall(self) -> None:
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+
+    def load(self, sources: Iterable[Source], removed: Iterable[str] = ()) -> dict[str, ModuleType]:
+        """Import these anew, all or none. removed: names of modules that are to go. Returns modules by name.
+
+        Raises whatever importing raises; the modules loaded before are then back.
+        """
+        fresh = {import_name(source.module): source for source in sources}
+        old_sources, old_modules = dict(self._sources), {}
+        for name in [*fresh, *map(import_name, removed)]:
+            self._sources.pop(name, None)
+            if name in sys.modules:
+                old_modules[name] = sys.modules.pop(name)
+        self.offer(fresh.values())
+        importlib.invalidate_caches()
+        try:
+            return {source.module: self.import_offered(source) for source in fresh.values()}
+        except BaseException:
+            for name in fresh:
+                sys.modules.pop(name, None)
+            sys.modules.update(old_modules)
+            self._sources = old_sources
+            raise
+
+    def offer(self, sources: Iterable[Source]) -> None:
+        """Let these be imported, by whoever imports them."""
+        self._sources.update({import_name(source.module): source for source in sources})
+
+    def import_offered(self, source: Source) -> ModuleType:
+        return importlib.import_module(import_name(source.module))
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        source = self._sources.get(fullname)
+        if source is not None:
+            return spec_from_loader(fullname, self, origin=source.path)  # type: ignore[arg-type]  # it is one by duck
+        prefix = f'{fullname}.'
+        if any(name.startswith(prefix) for name in self._sources):
+            spec = ModuleSpec(fullname, None, is_package=True)
+            spec.submodule_search_locations = []
+            return spec
+        return None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        source = self._sources[module.__name__]
+        module.__file__ = source.path
+        exec(source.code, module.__dict__)
+
+
+def import_name(module: str) -> str:
+    """The name in sys.modules: the module's own unless it belongs to something else already."""
+    return _PRIVATE + module if is_shadowed(module) else module
+
+
+def is_shadowed(module: str) -> bool:
+    """Does the standard library or an installed package have a module of this name?"""
+    top = module.partition('.')[0]
+    if top in sys.stdlib_module_names or top in sys.builtin_module_names or top == 'zato':
+        return True
+    try:
+        return '.' not in module and PathFinder.find_spec(top) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def imported_names(text: bytes) -> set[str]:
+    """Names of modules that a module's import statements may refer to, wherever in it they are."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module)
+            names.update(f'{node.module}.{alias.name}' for alias in node.names)
+    return names
+
+
+def class_lines(text: bytes) -> dict[str, int]:
+    """Line of each class of the module's top level."""
+    return {node.name: node.lineno for node in ast.parse(text).body if isinstance(node, ast.ClassDef)}
+
+
+def service_classes(module: ModuleType) -> list[type[Service]]:
+    """Classes that the module itself defines and that are services, with a handler or without."""
+    return [
+        value
+        for value in module.__dict__.values()
+        if isinstance(value, type)
+        and issubclass(value, Service)
+        and value.__module__ == module.__name__
+        and not value.__dict__.get('zato_dont_import')
+    ]
+
+
+def compile_services(module: ModuleType, own_name: str, path: str) -> dict[str, CompiledService]:
+    """The module's services by name, compiled. Raises DeploymentError if two have the same name.
+
+    own_name: the module's name as users know it, which a private name hides.
+    """
+    found: dict[str, CompiledService] = {}
+    for cls in dict.fromkeys(service_classes(module)):
+        if not has_handler(cls):
+            continue
+        name = public_name(cls, own_name)
+        if name in found:
+            other = found[name].cls.__name__
+            raise DeploymentError(f'classes {other} and {cls.__name__} are both called `{name}`', path=path)
+        found[name] = compile_service(cls, name=name)
+    return found
+
+
+def public_name(cls: type[Service], own_name: str) -> str:
+    """`get_name`, with the module's own name where it was loaded under a private one."""
+    if cls.__module__.startswith(_PRIVATE):
+        return cls.__dict__.get('name') or service_name(own_name, cls.__name__)
+    return cls.get_name()

@@ -1,0 +1,243 @@
+"""One client's connection: its requests one after another, each read strictly, answered, and logged.
+
+Guarantees: a request that was read whole gets one answer; a connection gets at least one answer before a drain closes it,
+if it asks for one in time; a client that sends or reads too slowly is let go; nothing is read after a rejected request.
+Times are set as deadlines that the server's sweeper looks at, since a timer a request costs more than the rest of the loop.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from math import inf
+from typing import TYPE_CHECKING
+
+import gevent
+
+from zato.server.http.chunked import ChunkedBody
+from zato.server.http.head import Head, Reject, check_line_ends, parse_head
+from zato.server.http.limits import BLOCK
+from zato.server.http.message import Request, Response, serialize
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from greenlet import greenlet
+
+    from zato.server.http.server import HTTPServer
+    from zato.server.http.transport import PlainTransport, TLSTransport, Transport
+
+logger = logging.getLogger(__name__)
+
+_CONTINUE = b'HTTP/1.1 100 Continue\r\n\r\n'
+_PIPELINE_SLICE = 0.002  #: seconds a client that sends requests without awaiting answers may keep others waiting
+_LINGER = 2.0  #: seconds to read on after a rejection, or the client would see a reset instead of the answer
+
+
+class Expired(BaseException):
+    """Thrown into a connection's greenlet while it waits for the client past its deadline."""
+
+
+class Connection:
+    """`deadline`: monotonic seconds until which the client must do its part, `inf` while a service runs."""
+
+    __slots__ = ('_pending', '_server', '_transport', 'answered', 'deadline', 'greenlet', 'idle', 'peer')
+
+    def __init__(self, transport: Transport, peer: str, server: HTTPServer) -> None:
+        self._transport = transport
+        self._server = server
+        self._pending = b''
+        self.peer = peer
+        self.deadline = inf
+        self.greenlet: greenlet | None = None
+        self.idle = True  #: between two requests
+        self.answered = False  #: was there an answer on this connection?
+
+    def run(self) -> None:
+        try:
+            self._serve()
+        except (Expired, OSError):
+            pass  # the client is gone, or too slow to be told anything
+        except Exception:
+            logger.exception('Connection from %s failed', self.peer, extra={'action': 'http.connection.failed'})
+        finally:
+            self._transport.close()
+
+    def run_tls(self, plain: PlainTransport, tls: TLSTransport, done: Callable[[], None]) -> None:
+        """As `run`, after a TLS handshake; `done` is called once the handshake has ended, well or not."""
+        self.deadline = self._server.monotonic() + self._server.limits.tls_handshake_timeout
+        try:
+            tls.handshake()
+        except (Expired, OSError) as e:
+            level = logging.WARNING if isinstance(e, ssl.SSLError) else logging.INFO
+            logger.log(level, 'No TLS with %s: %s', self.peer, str(e) or 'no handshake in time')
+            plain.close()
+            return
+        finally:
+            done()
+        self.run()
+
+    def _serve(self) -> None:
+        server = self._server
+        monotonic = server.monotonic
+        slice_end = monotonic() + _PIPELINE_SLICE
+        while True:
+            if not self._pending:
+                self.idle = True
+                self.deadline = server.idle_deadline(self.answered)
+                self._transport.wait()
+                slice_end = monotonic() + _PIPELINE_SLICE
+                self._pending = self._transport.receive()
+                if not self._pending:
+                    return
+            elif monotonic() > slice_end:
+                gevent.sleep(0)
+                slice_end = monotonic() + _PIPELINE_SLICE
+            self.idle = False
+            try:
+                request, keep_alive = self._read_request()
+            except Reject as reject:
+                self._answer_rejected(reject)
+                return
+            if request is None:
+                return
+            self.deadline = inf
+            response = server.respond(request)
+            close = not keep_alive or server.draining
+            self._send(serialize(response, server.common_headers, close, request.method == b'HEAD'))
+            self.answered = True
+            server.access_log.add(request, response, monotonic() - request.received)
+            if close:
+                self._close_after_answer()
+                return
+
+    def _read_request(self) -> tuple[Request | None, bool]:
+        """The next request, and whether another may follow it. None if the client left in the middle."""
+        server = self._server
+        limits = server.limits
+        data = self._pending
+        if data[:2] == b'\r\n':
+            data = data[2:]  # an empty line before a request is ignored (RFC 9112, 2.2)
+        end = data.find(b'\r\n\r\n')
+        if end < 0:
+            data, end = self._read_head(data)
+            if end < 0:
+                return None, False
+        end += 4
+        if end > limits.head:
+            raise Reject(431, f'The request line and headers are longer than {limits.head} bytes')
+        head = parse_head(data[:end], limits)
+        path, _, query = head.target.partition(b'?')
+        request = Request(head.method, path, query, head.version, head.headers, self.peer)
+        request.received = server.monotonic()
+        if head.length:
+            body = self._read_body(head, data[end:])
+            if body is None:
+                return None, False
+            request.body = body
+        else:
+            self._pending = data[end:]
+        return request, head.keep_alive
+
+    def _read_head(self, data: bytes) -> tuple[bytes, int]:
+        limits = self._server.limits
+        self.deadline = self._server.monotonic() + limits.head_timeout
+        end = -1
+        try:
+            while end < 0:
+                check_line_ends(data)
+                if len(data) > limits.head:
+                    if b'\r\n' not in data[: limits.request_line + 2]:
+                        raise Reject(414, f'The request line is longer than {limits.request_line} bytes')
+                    raise Reject(431, f'The request line and headers are longer than {limits.head} bytes')
+                more = self._transport.receive()
+                if not more:
+                    return data, -1
+                if data.endswith(b'\r') and more[:1] != b'\n':
+                    raise Reject(400, 'Lines end with CRLF')
+                start = max(0, len(data) - 3)
+                data += more
+                if data[:2] == b'\r\n' and start < 2:
+                    data, start = data[2:], 0
+                end = data.find(b'\r\n\r\n', start)
+        except Expired:
+            raise Reject(408, f'The headers did not arrive in {limits.head_timeout:g} s') from None
+        return data, end
+
+    def _read_body(self, head: Head, arrived: bytes) -> bytes | None:
+        server = self._server
+        limits = server.limits
+        if head.length > limits.body:
+            raise Reject(413, f'The body is longer than {limits.body} bytes')
+        if head.expects_continue and not arrived:
+            self._send(_CONTINUE)
+        if head.length > 0 and len(arrived) >= head.length:
+            self._pending = arrived[head.length :]
+            return arrived[: head.length]
+        self.deadline = server.monotonic() + limits.block_timeout
+        try:
+            return self._read_chunked(arrived) if head.length < 0 else self._read_length(head.length, arrived)
+        except Expired:
+            raise Reject(408, f'The body did not arrive in time: {BLOCK} bytes in {limits.block_timeout:g} s') from None
+
+    def _read_length(self, length: int, arrived: bytes) -> bytes | None:
+        pieces = [arrived]
+        missing = length - len(arrived)
+        block = BLOCK
+        while missing > 0:
+            more = self._transport.receive()
+            if not more:
+                return None
+            pieces.append(more)
+            missing -= len(more)
+            block = self._extend(block, len(more))
+        data = b''.join(pieces)
+        self._pending = data[length:]
+        return data[:length]
+
+    def _read_chunked(self, arrived: bytes) -> bytes | None:
+        body = ChunkedBody(self._server.limits.body)
+        block = BLOCK
+        complete = body.feed(arrived)
+        while not complete:
+            more = self._transport.receive()
+            if not more:
+                return None
+            block = self._extend(block, len(more))
+            complete = body.feed(more)
+        self._pending = body.rest
+        return body.body
+
+    def _extend(self, block: int, moved: int) -> int:
+        """Give the client time for the next block once it has moved this one. Returns what is left of the block."""
+        block -= moved
+        if block > 0:
+            return block
+        self.deadline = self._server.monotonic() + self._server.limits.block_timeout
+        return BLOCK
+
+    def _send(self, data: bytes) -> None:
+        sent = self._transport.send(data)
+        if sent == len(data):
+            return
+        self.deadline = self._server.monotonic() + self._server.limits.block_timeout
+        rest = memoryview(data)[sent:]
+        block = BLOCK
+        while rest:
+            sent = self._transport.send(rest)
+            rest = rest[sent:]
+            block = self._extend(block, sent)
+
+    def _answer_rejected(self, reject: Reject) -> None:
+        server = self._server
+        response: Response = server.reject(reject.status, reject.details)
+        self._send(serialize(response, server.common_headers, close=True, is_head=False))
+        server.access_log.add_rejected(self.peer, response)
+        self._close_after_answer()
+
+    def _close_after_answer(self) -> None:
+        """Read what the client still sends, for a while: closing with unread data makes the kernel discard our answer."""
+        self._transport.close_sending()
+        self.deadline = self._server.monotonic() + _LINGER
+        while self._transport.receive():
+            pass

@@ -1,0 +1,207 @@
+"""All HTTP connections of one worker: accepts them, limits them, watches their deadlines, lets them finish on a stop."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from email.utils import formatdate
+from math import inf
+from typing import TYPE_CHECKING
+
+import gevent
+from gevent import get_hub, monkey
+from gevent.event import Event
+from gevent.lock import BoundedSemaphore
+
+from zato.common.clock import SYSTEM_CLOCK, Clock
+from zato.server.http.connection import Connection, Expired
+from zato.server.http.transport import READ, PlainTransport, TLSTransport
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+    from socket import socket
+
+    from zato.server.http.access_log import AccessLog
+    from zato.server.http.limits import Limits
+    from zato.server.http.message import Request, Response
+
+logger = logging.getLogger(__name__)
+
+_IDLE_IN_DRAIN = 1.0  #: seconds an idle connection that had an answer stays open once a drain has begun
+_UNUSED_IN_DRAIN = 5.0  #: the same for a connection that never had one
+_SWEEP = 0.5  #: seconds between two looks at the deadlines
+_ACCEPT_AT_ONCE = 16
+_PAUSE_ON_ERROR = 0.1
+
+_SOCKET: type[socket] = monkey.get_original('socket', 'socket')
+
+
+class HTTPServer:
+    """`respond` is called in a connection's greenlet; it must not raise. `reject` makes the answer to what was no request.
+
+    Order of use: `start`, then `drain` once. `close` at any time.
+    """
+
+    def __init__(
+        self,
+        respond: Callable[[Request], Response],
+        reject: Callable[[int, str], Response],
+        access_log: AccessLog,
+        limits: Limits,
+        *,
+        server_header: str = 'Zato',
+        tls: ssl.SSLContext | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.respond = respond
+        self.reject = reject
+        self.access_log = access_log
+        self.limits = limits
+        self.monotonic = clock.monotonic
+        self.draining = False
+        self.common_headers = b''
+        self._server_header = f'Server: {server_header}\r\n' if server_header else ''
+        self._tls = tls
+        self._connections: set[Connection] = set()
+        self._handshakes = 0
+        self._places = BoundedSemaphore(limits.connections)
+        self._all_closed = Event()
+        self._acceptors: list[gevent.Greenlet[..., None]] = []
+        self._listeners: list[socket] = []
+        self._sweeper: gevent.Greenlet[..., None] | None = None
+        self._refresh_headers()
+
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._connections)
+
+    def start(self, listeners: list[socket]) -> None:
+        """Accept from `listeners`, which are bound and listening already."""
+        for listener in listeners:
+            listener.setblocking(False)
+            self._listeners.append(listener)
+            self._acceptors.append(gevent.spawn(self._accept_forever, listener))
+        self._sweeper = gevent.spawn(self._sweep_forever)
+
+    def drain(self, timeout: float) -> int:
+        """Accept what waits already and no more, let open connections finish. Returns how many had to be cut off.
+
+        timeout: seconds.
+        """
+        self.draining = True
+        gevent.killall(self._acceptors)
+        for listener in self._listeners:
+            self._accept_waiting(listener, at_most=self.limits.connections)
+            listener.close()
+        now = self.monotonic()
+        for connection in self._connections:
+            if connection.idle:
+                connection.deadline = min(connection.deadline, self.idle_deadline(connection.answered))
+        self._all_closed.clear()
+        if self._connections:
+            self._all_closed.wait(timeout - (self.monotonic() - now))
+        left = len(self._connections)
+        self.close()
+        return left
+
+    def close(self) -> None:
+        """Close everything at once."""
+        gevent.killall(self._acceptors)
+        if self._sweeper is not None:
+            self._sweeper.kill()
+        for listener in self._listeners:
+            listener.close()
+        gevent.killall([connection.greenlet for connection in self._connections if connection.greenlet], timeout=1.0)
+        self.access_log.flush()
+
+    def idle_deadline(self, answered: bool) -> float:
+        """Until when a connection may stay open without sending anything."""
+        if self.draining:
+            return self.monotonic() + (_IDLE_IN_DRAIN if answered else _UNUSED_IN_DRAIN)
+        return self.monotonic() + self.limits.keepalive
+
+    def _accept_forever(self, listener: socket) -> None:
+        hub = get_hub()
+        watcher = hub.loop.io(listener.fileno(), READ)
+        try:
+            while True:
+                hub.wait(watcher)
+                try:
+                    self._accept_waiting(listener, _ACCEPT_AT_ONCE)
+                except OSError as e:
+                    logger.error('Cannot accept connections: %s', e, extra={'action': 'http.accept.failed'})
+                    gevent.sleep(_PAUSE_ON_ERROR)
+        finally:
+            watcher.close()
+
+    def _accept_waiting(self, listener: socket, at_most: int) -> None:
+        for _ in range(at_most):
+            if not self.draining:
+                self._places.acquire()
+            elif not self._places.acquire(blocking=False):
+                return
+            try:
+                fd, address = listener._accept()  # type: ignore[attr-defined]  # accept() of gevent's class would wrap it
+            except OSError as e:
+                self._places.release()
+                if e.errno in (errno.EAGAIN, errno.ECONNABORTED):
+                    return
+                raise
+            self._spawn(_SOCKET(fileno=fd), address)
+
+    def _spawn(self, sock: socket, address: tuple[str, int] | str) -> None:
+        sock.setblocking(False)
+        peer = '-'
+        if isinstance(address, tuple):
+            sock.setsockopt(6, 1, 1)  # TCP_NODELAY
+            peer = address[0]
+        plain = PlainTransport(sock)
+        if self._tls is None:
+            connection = Connection(plain, peer, self)
+            run = connection.run
+        else:
+            if self._handshakes >= self.limits.tls_handshakes:
+                plain.close()
+                self._places.release()
+                return
+            self._handshakes += 1
+            tls = TLSTransport(plain, self._tls)
+            connection = Connection(tls, peer, self)
+            run = lambda: connection.run_tls(plain, tls, self._end_handshake)  # noqa: E731
+        connection.greenlet = greenlet = gevent.Greenlet(run)
+        self._connections.add(connection)
+        greenlet.rawlink(lambda _: self._forget(connection))
+        greenlet.start()
+
+    def _end_handshake(self) -> None:
+        self._handshakes -= 1
+
+    def _forget(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        self._places.release()
+        if not self._connections:
+            self._all_closed.set()
+
+    def _sweep_forever(self) -> None:
+        hub = get_hub()
+        while True:
+            gevent.sleep(_SWEEP)
+            self._refresh_headers()
+            self.access_log.flush()
+            now = self.monotonic()
+            for connection in list(self._connections):
+                if connection.deadline < now:
+                    hub.loop.run_callback(self._expire, connection)
+
+    def _expire(self, connection: Connection) -> None:
+        # In the hub, where nothing else runs between the second look and the throw: a service that has started meanwhile
+        # must not be interrupted.
+        greenlet = connection.greenlet
+        if greenlet is not None and connection.deadline < self.monotonic() and not greenlet.dead:
+            connection.deadline = inf
+            greenlet.throw(Expired)
+
+    def _refresh_headers(self) -> None:
+        self.common_headers = f'{self._server_header}Date: {formatdate(usegmt=True)}\r\n'.encode()

@@ -1,0 +1,150 @@
+"""Bytes in and out of one client's connection, plain or TLS, for a greenlet that may wait.
+
+Plain non-blocking sockets and gevent's watchers, not gevent's sockets: after an answer a client has nothing more to say
+yet, so waiting before `recv` saves a failing system call a request, and it is what lets other clients have their turn.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING, Any, Protocol
+
+from gevent import get_hub
+
+if TYPE_CHECKING:
+    from socket import socket
+
+READ, WRITE = 1, 2
+_RECEIVE = 65_536
+
+
+class Transport(Protocol):
+    def wait(self) -> None:
+        """Return when there may be something to receive."""
+
+    def receive(self) -> bytes:
+        """What has arrived, waiting for it if there is nothing; b'' once the client has closed its side."""
+
+    def send(self, data: bytes | memoryview) -> int:
+        """Send what goes at once, waiting until at least one byte does. Returns how many did."""
+
+    def close(self) -> None:
+        """Close at once. Twice is safe."""
+
+    def close_sending(self) -> None:
+        """Tell the client that nothing more comes; it can still be received from."""
+
+
+class PlainTransport:
+    """TCP without TLS."""
+
+    __slots__ = ('_hub', '_reading', '_socket', '_writing')
+
+    def __init__(self, sock: socket) -> None:
+        """`sock` is non-blocking and not one of gevent's."""
+        self._socket = sock
+        self._hub = get_hub()
+        self._reading = self._hub.loop.io(sock.fileno(), READ)
+        self._writing: Any = None
+
+    def wait(self) -> None:
+        self._hub.wait(self._reading)
+
+    def receive(self) -> bytes:
+        while True:
+            try:
+                return self._socket.recv(_RECEIVE)
+            except BlockingIOError:
+                self._hub.wait(self._reading)
+
+    def send(self, data: bytes | memoryview) -> int:
+        while True:
+            try:
+                return self._socket.send(data)
+            except BlockingIOError:
+                if self._writing is None:
+                    self._writing = self._hub.loop.io(self._socket.fileno(), WRITE)
+                self._hub.wait(self._writing)
+
+    def close_sending(self) -> None:
+        self._socket.shutdown(1)
+
+    def close(self) -> None:
+        self._reading.close()
+        if self._writing is not None:
+            self._writing.close()
+        self._socket.close()
+
+
+class TLSTransport:
+    """TLS over a plain transport, by OpenSSL's memory buffers."""
+
+    __slots__ = ('_incoming', '_outgoing', '_plain', '_tls')
+
+    def __init__(self, plain: PlainTransport, context: ssl.SSLContext) -> None:
+        self._plain = plain
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+
+    def handshake(self) -> None:
+        """Raises ssl.SSLError, OSError. The caller limits the time."""
+        while True:
+            try:
+                self._tls.do_handshake()
+            except ssl.SSLWantReadError:
+                self._flush()
+                self._feed()
+            except ssl.SSLError:
+                self._flush()  # the alert that tells the client why
+                raise
+            else:
+                self._flush()
+                return
+
+    def wait(self) -> None:
+        if not self._tls.pending() and not self._incoming.pending:
+            self._plain.wait()
+
+    def receive(self) -> bytes:
+        while True:
+            try:
+                return self._tls.read(_RECEIVE)
+            except ssl.SSLWantReadError:
+                self._flush()
+                self._feed()
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                return b''
+
+    def send(self, data: bytes | memoryview) -> int:
+        while True:
+            try:
+                sent = self._tls.write(data[:_RECEIVE])
+            except ssl.SSLWantReadError:
+                self._flush()
+                self._feed()
+            else:
+                self._flush()
+                return sent
+
+    def close_sending(self) -> None:
+        try:
+            self._tls.unwrap()
+        except ssl.SSLError:
+            pass  # the client has not said good-bye yet, and we do not wait for it
+        self._flush()
+        self._plain.close_sending()
+
+    def close(self) -> None:
+        self._plain.close()
+
+    def _feed(self) -> None:
+        data = self._plain.receive()
+        if data:
+            self._incoming.write(data)
+        else:
+            self._incoming.write_eof()
+
+    def _flush(self) -> None:
+        data = memoryview(self._outgoing.read())
+        while data:
+            data = data[self._plain.send(data) :]

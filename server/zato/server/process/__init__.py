@@ -1,0 +1,1 @@
+"""The processes of a server: arbiter, workers, checker, and what holds each together."""

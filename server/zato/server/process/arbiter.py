@@ -1,0 +1,187 @@
+"""The server's parent process: gunicorn's arbiter, with a reload that loses no worker before its successor is ready.
+
+It imports everything once for all workers, forks them and the checker, and replaces those that die. It never runs users'
+code and never enters gevent's hub: it waits in one poll for signals and for what its workers report.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import select
+import signal
+import sys
+from collections.abc import Callable
+from time import monotonic
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from gevent import monkey
+from gunicorn import util
+from gunicorn.arbiter import Arbiter
+from gunicorn.errors import HaltServer
+
+from zato.server.deploy.checker import serve
+from zato.server.process.listener import bind
+from zato.server.process.scan import scan_in_child
+
+if TYPE_CHECKING:
+    from zato.server.process.application import ServerApplication
+
+logger = logging.getLogger(__name__)
+
+_KILL_AFTER = 10.0  #: seconds past its graceful timeout that a worker which is to stop may take
+_SimpleQueue: Callable[[], Any] = monkey.get_original('queue', 'SimpleQueue')
+
+
+class ServerArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
+    """has_started: has every worker of the first start been ready? From then on nothing halts the server but a stop."""
+
+    def __init__(self, app: ServerApplication) -> None:
+        super().__init__(app)
+        self.SIG_QUEUE = _SimpleQueue()
+        self.has_started = False
+        self._wake_read, self._wake_write = _pipe()
+        self.report_read, self.report_write = _pipe()
+        self._reported = b''
+        self._ready: set[int] = set()
+        self._replaced: set[int] = set()  # serve until their successors are ready
+        self._leaving: dict[int, float] = {}  # were told to stop; pid → when to kill
+        self._checker = 0
+
+    def start(self) -> None:
+        directory = self.app.settings.directory
+        directory.pidfile.unlink(missing_ok=True)  # a stale one: we hold the server's lock
+        for path in self.app.settings.sockets.iterdir():
+            path.unlink()
+        self.LISTENERS = bind(self.app.settings, self.cfg, self.log)
+        self._keep_checker()
+        scan_in_child(self.app.settings, self._close_in_child)
+        super().start()
+
+    def init_signals(self) -> None:
+        super().init_signals()
+        signal.set_wakeup_fd(self._wake_write)
+
+    def handle_int(self) -> NoReturn:
+        """Ctrl-C: stop gracefully; a second one, which `stop` looks for, stops at once."""
+        raise StopIteration
+
+    def wait_for_signals(self, timeout: float = 1.0) -> list[int]:
+        try:
+            ready, _, _ = select.select([self._wake_read, self.report_read], [], [], timeout)
+        except InterruptedError:
+            ready = [self._wake_read]
+        if self._wake_read in ready:
+            os.read(self._wake_read, 4096)
+        if self.report_read in ready:
+            self._read_reports()
+        signals = []
+        while not self.SIG_QUEUE.empty():
+            signals.append(self.SIG_QUEUE.get_nowait())
+        return [sig for sig in signals if sig != self.WAKEUP_REQUEST]
+
+    def manage_workers(self) -> None:
+        self._keep_checker()
+        for pid, deadline in list(self._leaving.items()):
+            if pid not in self.WORKERS:
+                del self._leaving[pid]
+            elif monotonic() > deadline:
+                logger.error('Worker %d did not stop in time and is killed', pid, extra={'action': 'worker.killed'})
+                self.kill_worker(pid, signal.SIGKILL)
+        current = self._current()
+        for _ in range(self.num_workers - len(current)):
+            self.spawn_worker()
+        for pid in sorted(current, key=lambda pid: self.WORKERS[pid].age)[: max(0, len(current) - self.num_workers)]:
+            self._dismiss(pid)
+
+    def spawn_workers(self) -> None:
+        self.manage_workers()
+
+    def reload(self) -> None:
+        """HUP: read logging.conf anew and replace all workers, each old one serving until the new ones are ready."""
+        self.app.reload()
+        for pid in self._current():
+            if pid in self._ready:
+                self._replaced.add(pid)
+            else:
+                self._dismiss(pid)  # a successor from an earlier reload that never got ready
+        self.manage_workers()
+
+    def reap_workers(self) -> None:
+        while True:
+            try:
+                super().reap_workers()
+                break
+            except HaltServer:
+                if not self.has_started:
+                    raise
+                logger.error('A worker ended with an exit code that means it could not start; it is replaced')
+        gone = self._ready - set(self.WORKERS)
+        self._ready -= gone
+        self._replaced -= gone
+
+    def halt(self, reason: str | None = None, exit_status: int = 0) -> NoReturn:
+        if not self.has_started:
+            self.app.report.failed(self.app.failure or reason or 'it was stopped before it was ready')
+        if self._checker:
+            os.kill(self._checker, signal.SIGKILL)
+        self.app.settings.directory.address.unlink(missing_ok=True)
+        super().halt(reason, exit_status)
+        sys.exit(exit_status)
+
+    def _current(self) -> list[int]:
+        """Workers that are meant to stay."""
+        return [pid for pid in self.WORKERS if pid not in self._replaced and pid not in self._leaving]
+
+    def _dismiss(self, pid: int) -> None:
+        self._replaced.discard(pid)
+        self._leaving[pid] = monotonic() + self.app.settings.conf.main.gunicorn_graceful_timeout + _KILL_AFTER
+        self.kill_worker(pid, signal.SIGTERM)
+
+    def _read_reports(self) -> None:
+        self._reported += os.read(self.report_read, 65_536)
+        *lines, self._reported = self._reported.split(b'\n')
+        for line in lines:
+            report = json.loads(line)
+            if 'error' in report:
+                self.app.failure = report['error']
+            elif report['pid'] in self.WORKERS:
+                self._ready.add(report['pid'])
+        current = self._current()
+        if len(current) >= self.num_workers and self._ready.issuperset(current):
+            for pid in list(self._replaced):
+                self._dismiss(pid)
+            if not self.has_started:
+                self.has_started = True
+                self.app.started()
+
+    def _keep_checker(self) -> None:
+        if self._checker:
+            try:
+                os.kill(self._checker, 0)
+                return
+            except ProcessLookupError:
+                logger.warning('The checker is gone; it is replaced', extra={'action': 'checker.replaced'})
+        parent = os.getpid()
+        self._checker = os.fork()
+        if self._checker == 0:
+            self._close_in_child()
+            util._setproctitle(f'checker [{self.proc_name}]')
+            serve(self.app.settings.sockets, lambda: os.getppid() == parent)
+
+    def _close_in_child(self) -> None:
+        """What a child that is no worker must not keep: the port above all."""
+        signal.set_wakeup_fd(-1)
+        for listener in self.LISTENERS:
+            listener.close()
+        for fd in (self._wake_read, self._wake_write, self.report_read, self.report_write):
+            os.close(fd)
+        self.app.report.close()
+
+
+def _pipe() -> tuple[int, int]:
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    os.set_blocking(writing, False)
+    return reading, writing

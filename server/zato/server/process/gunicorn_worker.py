@@ -1,0 +1,126 @@
+"""The worker class that gunicorn forks: starts a `Worker`, stops it on an event, reports when it is ready."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import random
+import signal
+import sys
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from gevent import monkey
+from gevent.event import Event
+from gunicorn.workers.ggevent import GeventWorker
+
+from zato.server.deploy.checker import die_with_parent
+from zato.server.process.loop import Loop
+from zato.server.process.worker import Worker
+from zato.server.service.invoker import Call
+
+if TYPE_CHECKING:
+    from zato.server.process.arbiter import ServerArbiter
+
+logger = logging.getLogger(__name__)
+
+_BOOT_ERROR = 3  #: gunicorn's exit code for a worker that cannot start
+_RETRY_FIRST, _RETRY_MOST = 0.5, 10.0  #: seconds between tries to start, growing
+_SOCKET = monkey.get_original('socket', 'socket')
+
+
+class ZatoWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
+    """`arbiter` and `is_first_start` are set by the arbiter's hook before the fork."""
+
+    arbiter: ServerArbiter
+    is_first_start = True
+    sockets: list[Any]
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._worker: Worker | None = None
+
+    def patch(self) -> None:
+        """The arbiter has patched everything but what would have kept it from forking and waiting for its children."""
+        monkey.patch_os()
+        monkey.patch_signal()
+        self.sockets = [_SOCKET(fileno=listener.sock.detach()) for listener in self.sockets]
+
+    def load_wsgi(self) -> None:
+        """There is no WSGI application."""
+
+    def init_signals(self) -> None:
+        self._stop = Event()
+        super().init_signals()
+        gevent.signal_handler(signal.SIGTERM, self._stop.set)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the arbiter decides
+
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop at once."""
+        os._exit(0)
+
+    def handle_abort(self, sig: int, frame: FrameType | None) -> None:
+        """The arbiter found this worker frozen: say what froze it, then go."""
+        running = self._worker.invoker.running if self._worker is not None else set()
+        frozen = _frozen_call(frame)
+        if frozen is not None:
+            logger.error(
+                'Service %s froze this worker (cid: %s); it is replaced',
+                frozen.service.name,
+                frozen.cid,
+                extra={'action': 'worker.frozen', 'cid': frozen.cid},
+            )
+        for call in running - {frozen}:
+            logger.error('Service %s was cut off by that (cid: %s)', call.service.name, call.cid)
+        os._exit(1)
+
+    def run(self) -> None:
+        die_with_parent(signal.SIGTERM)
+        if os.getppid() != self.ppid:
+            return
+        self.app.report.close()
+        heartbeat = Loop('heartbeat', self.notify, 1.0)
+        heartbeat.start()
+        worker = self._start()
+        if worker is not None:
+            self._stop.wait()
+            worker.stop(self.app.settings.conf.main.gunicorn_graceful_timeout)
+        heartbeat.stop()
+
+    def _start(self) -> Worker | None:
+        """The worker once it serves; None if it was told to stop before that. Only the server's first start may fail."""
+        from zato.server.process.application import access_log_file
+
+        pause = _RETRY_FIRST
+        worker = self._worker = Worker(self.app.settings, access_log_file())
+        while not self._stop.is_set():
+            try:
+                worker.start(self.sockets)
+            except Exception as e:
+                if self.is_first_start:
+                    logger.exception('This worker cannot start', extra={'action': 'worker.start.failed'})
+                    self._report({'pid': os.getpid(), 'error': f'{type(e).__name__}: {e}'})
+                    sys.exit(_BOOT_ERROR)
+                worker.alarms.begin('worker', f'it cannot start: {e}', 'see the reason', action='worker.start.failed')
+                self._stop.wait(pause * (0.5 + random.random()))
+                pause = min(pause * 2, _RETRY_MOST)
+            else:
+                worker.alarms.end('worker')
+                self._report({'pid': os.getpid()})
+                return worker
+        return None
+
+    def _report(self, report: dict[str, Any]) -> None:
+        os.write(self.arbiter.report_write, json.dumps(report)[:2000].encode() + b'\n')
+
+
+def _frozen_call(frame: FrameType | None) -> Call | None:
+    """The innermost service that is on the stack."""
+    while frame is not None:
+        call = frame.f_locals.get('call')
+        if isinstance(call, Call):
+            return call
+        frame = frame.f_back
+    return None

@@ -1,0 +1,88 @@
+"""`python -m zato.server DIRECTORY`: checks what a start needs, then becomes the arbiter."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import logging
+import os
+from pathlib import Path
+from time import monotonic, sleep
+
+from zato.common.component import ServerDirectory, read_info
+from zato.common.config.env_file import read_env_file
+from zato.common.exception import ConfigError, ZatoException
+from zato.common.lock import FileLock
+from zato.common.log.config import LoggingConfigError, configure
+from zato.common.version import version
+from zato.server.process.application import ServerApplication
+from zato.server.process.ready import StartReport
+from zato.server.process.settings import load_settings
+
+logger = logging.getLogger(__name__)
+
+_ALREADY_RUNNING = 9  #: exit code (source: classic Zato)
+_FAILED = 18
+_WAIT_FOR_LAST = 45.0  #: seconds that processes of a run whose arbiter is gone may take to end
+
+
+def main() -> int:
+    """Returns the exit code."""
+    arguments = _parse()
+    report = StartReport(arguments.ready_fd)
+    try:
+        _run(arguments, report)
+    except (ZatoException, LoggingConfigError, OSError) as e:
+        text = str(e)
+        logger.error('Not started: %s', text, extra={'action': 'server.start.failed'})
+        report.failed(text)
+        return _ALREADY_RUNNING if isinstance(e, AlreadyRunning) else _FAILED
+    return 0
+
+
+class AlreadyRunning(ZatoException):
+    """The server is running already"""
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog='python -m zato.server', description='Runs a server in the foreground.')
+    parser.add_argument('directory', type=Path)
+    parser.add_argument('--fg', action='store_true', help='log to the terminal too')
+    parser.add_argument('--env-file', type=Path)
+    parser.add_argument('--secret-key', default='')
+    parser.add_argument('--ready-fd', type=int, default=-1)
+    return parser.parse_args()
+
+
+def _run(arguments: argparse.Namespace, report: StartReport) -> None:
+    directory = ServerDirectory(arguments.directory)
+    if read_info(directory.path)['component'] != 'SERVER':
+        raise ConfigError(f'{directory.path} is not the directory of a server')
+    if arguments.env_file:
+        os.environ.update(read_env_file(arguments.env_file))
+    configure(directory.logging_conf, directory.path, to_stdout=arguments.fg)
+    lock = _lock(directory)
+    logger.info('Starting %s with Zato %s', directory.path, version, extra={'action': 'server.starting'})
+    settings = load_settings(directory, arguments.secret_key or os.environ.pop('ZATO_SECRET_KEY', ''))
+    os.chdir(directory.path)
+    application = ServerApplication(settings, report, to_stdout=arguments.fg)
+    gc.collect()
+    gc.freeze()  # so that collecting garbage in workers does not write to memory that they share with the arbiter
+    try:
+        application.run()
+    finally:
+        lock.close()
+
+
+def _lock(directory: ServerDirectory) -> FileLock:
+    """All processes of the server hold it, so whoever gets it knows that none is left."""
+    lock = FileLock(directory.lock)
+    end = monotonic() + _WAIT_FOR_LAST
+    while not lock.acquire():
+        pid = directory.running_pid()
+        if pid:
+            raise AlreadyRunning(msg=f'it is running already (pid {pid}); zato stop {directory.path}')
+        if monotonic() > end:
+            raise AlreadyRunning(msg=f'processes of an earlier run have not ended; they hold {directory.lock}')
+        sleep(0.1)
+    return lock

@@ -1,0 +1,36 @@
+"""How the processes of a server tell whoever started them that it serves, or why it does not."""
+
+from __future__ import annotations
+
+import os
+
+READY = 'ready'
+_FAILED = 'failed: '
+
+
+class StartReport:
+    """The writing end of a pipe that `zato start` reads from. One report is made; later ones are ignored."""
+
+    def __init__(self, fd: int) -> None:
+        """fd: -1 if nobody waits for the report."""
+        self._fd = fd
+
+    def ready(self) -> None:
+        self._write(READY)
+
+    def failed(self, reason: str) -> None:
+        self._write(_FAILED + reason)
+
+    def close(self) -> None:
+        """In processes that do not report."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _write(self, text: str) -> None:
+        if self._fd >= 0:
+            try:
+                os.write(self._fd, text.encode())
+            except BrokenPipeError:
+                pass  # nobody waits any more
+            self.close()

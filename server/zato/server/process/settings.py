@@ -1,0 +1,95 @@
+"""Everything that a server's processes read from its directory before they start."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from zato.common.component import ServerDirectory
+from zato.common.config.pickup_conf import read_pickup_conf
+from zato.common.config.reader import find_line, read_server_conf
+from zato.common.config.secrets import Secrets
+from zato.common.config.server_conf import Crypto, ServerConf
+from zato.common.exception import ConfigError
+from zato.common.ipc import socket_directory
+from zato.server.http.limits import Limits
+from zato.server.security.basic_auth import BasicAuth
+
+_REALM = 'API'
+_CLIENT_CERTS = {'none': ssl.CERT_NONE, 'optional': ssl.CERT_OPTIONAL, 'required': ssl.CERT_REQUIRED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """deploy_directories: where services are picked up. sockets: directory of the processes' Unix sockets."""
+
+    directory: ServerDirectory
+    conf: ServerConf
+    pubapi: BasicAuth
+    admin: BasicAuth
+    tls: ssl.SSLContext | None
+    deploy_directories: tuple[Path, ...]
+    user_config: Mapping[str, Path]
+    sockets: Path
+
+    @property
+    def limits(self) -> Limits:
+        http = self.conf.http
+        return Limits(
+            request_line=http.max_request_line,
+            head=http.max_head,
+            headers=http.max_headers,
+            body=http.max_body,
+            head_timeout=http.head_timeout,
+            block_timeout=http.block_timeout,
+            keepalive=http.keepalive,
+            connections=http.max_connections,
+        )
+
+
+def load_settings(directory: ServerDirectory, key: str = '') -> Settings:
+    """key: the secret key, if not the one that secrets.conf has. Raises ConfigError, IPCError."""
+    secrets = Secrets(directory.secrets_conf, os.environ, key)
+    conf = read_server_conf(directory.server_conf, os.environ, secrets.get)
+    os.environ.update(conf.os_environ)
+    pickup = (directory.repo / conf.hot_deploy.pickup_dir).resolve()
+    return Settings(
+        directory=directory,
+        conf=conf,
+        pubapi=BasicAuth('pubapi', secrets.get('zato.pubapi_password'), _REALM),
+        admin=BasicAuth('admin.invoke', secrets.get('zato.admin_invoke_password'), _REALM),
+        tls=_tls_context(conf.crypto, directory) if conf.crypto.use_tls else None,
+        deploy_directories=(pickup, *read_pickup_conf(directory.pickup_conf)),
+        user_config={name: directory.repo / path for name, path in conf.user_config.items()},
+        sockets=socket_directory(directory.work),
+    )
+
+
+def bind_address(conf: ServerConf, directory: ServerDirectory) -> tuple[str, int]:
+    """Host and port of `gunicorn_bind`. Raises ConfigError."""
+    host, _, port = conf.main.gunicorn_bind.rpartition(':')
+    if not host or not port.isdigit() or int(port) > 65_535:
+        raise ConfigError(
+            f'[main] gunicorn_bind must be host:port, not `{conf.main.gunicorn_bind}`',
+            path=str(directory.server_conf),
+            line=find_line(directory.server_conf, 'main', 'gunicorn_bind'),
+        )
+    return host.strip('[]'), int(port)
+
+
+def _tls_context(crypto: Crypto, directory: ServerDirectory) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(['http/1.1'])
+    repo = directory.repo
+    try:
+        context.load_cert_chain(repo / crypto.cert_location, repo / crypto.priv_key_location)
+        context.verify_mode = _CLIENT_CERTS[crypto.tls_client_certs]
+        if context.verify_mode != ssl.CERT_NONE:
+            context.load_verify_locations(repo / crypto.ca_certs_location)
+    except (OSError, ssl.SSLError) as e:
+        raise ConfigError(f'[crypto] the TLS files cannot be loaded: {e}', path=str(directory.server_conf)) from None
+    return context
