@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from zato.cli.error import CommandError
+from zato.cli.error import FAILED, CommandError
 from zato.common.exception import ZatoException
 from zato.common.version import version
 
@@ -59,20 +59,26 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 100})
 @click.version_option(version, prog_name='Zato')
-def cli() -> None:
+@click.option('--verbose', is_flag=True, help='Show the traceback of an error.')
+def cli(verbose: bool) -> None:
     """Zato: services over REST, WebSockets, IBM MQ, publish/subscribe and jobs."""
+    if verbose:
+        sys.excepthook = sys.__excepthook__
 
 
 def main(arguments: list[str] | None = None) -> Any:
     """The entry point of the `zato` command."""
+    sys.excepthook = _show_error
     try:
         cli.main(arguments, prog_name='zato', standalone_mode=True)
-    except ZatoException as e:
-        print(f'Error: {e}', file=sys.stderr)
-        sys.exit(e.exit_code if isinstance(e, CommandError) else 16)
-    except OSError as e:
-        print(f'Error: {e}', file=sys.stderr)
-        sys.exit(16)
+    except Exception as e:
+        sys.excepthook(type(e), e, e.__traceback__)
+        sys.exit(e.exit_code if isinstance(e, CommandError) else FAILED)
+
+
+def _show_error(type_: type[BaseException], e: BaseException, traceback: object) -> None:
+    hint = '' if isinstance(e, ZatoException | OSError) else f' ({type_.__name__}; zato --verbose … shows where)'
+    print(f'Error: {e}{hint}', file=sys.stderr)
 
 
 if __name__ == '__main__':

@@ -60,18 +60,18 @@ def receive_message(sock: socket.socket) -> Any:
         raise IPCError(msg=f'A message is not JSON: {e}') from None
 
 
-def call(path: Path, operation: str, *, timeout: float = 5.0, **arguments: Any) -> Any:
-    """Ask the process that listens at `path`. timeout: seconds, for each step. Raises IPCError."""
+def call(socket_path: Path, operation: str, /, *, timeout: float = 5.0, **arguments: Any) -> Any:
+    """Ask the process that listens at `socket_path`. timeout: seconds, for each step. Raises IPCError."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
             sock.settimeout(timeout)
-            sock.connect(os.fspath(path))
+            sock.connect(os.fspath(socket_path))
             send_message(sock, {'operation': operation, **arguments})
             response = receive_message(sock)
     except OSError as e:
-        raise IPCError(msg=f'No answer from {path.name}: {e or type(e).__name__}') from e
+        raise IPCError(msg=f'No answer from {socket_path.name}: {e or type(e).__name__}') from e
     if response is None:
-        raise IPCError(msg=f'No answer from {path.name}: it closed the connection')
+        raise IPCError(msg=f'No answer from {socket_path.name}: it closed the connection')
     if 'error' in response:
         raise IPCError(msg=str(response['error']))
     return response.get('result')
@@ -82,7 +82,7 @@ def worker_socket(directory: Path, pid: int) -> Path:
     return directory / f'worker-{pid}.sock'
 
 
-def call_workers(directory: Path, operation: str, *, timeout: float = 2.0, **arguments: Any) -> dict[int, Any]:
+def call_workers(directory: Path, operation: str, /, *, timeout: float = 2.0, **arguments: Any) -> dict[int, Any]:
     """Ask every worker of a server. Returns answers by pid, those of workers that did not answer being an IPCError."""
     answers: dict[int, Any] = {}
     for path in sorted(directory.glob('worker-*.sock')):

@@ -50,7 +50,7 @@ class Pipeline:
             parsed = channel.parse(request, params)
             response = self._invoke(service, channel, parsed, request, cid)
             return channel.render(response, cid, channel.name)
-        except Exception as e:
+        except (Exception, SystemExit) as e:  # sys.exit() in a service is its failure, not the worker's end
             return self._render_exception(e, cid, channel)
 
     def reject(self, status: int, details: str) -> Response:
@@ -84,7 +84,7 @@ class Pipeline:
         call = Call(service, cid, channel.name, request, None)
         return self._invoker.run(call, parsed)
 
-    def _render_exception(self, e: Exception, cid: str, channel: Channel | None) -> Response:
+    def _render_exception(self, e: BaseException, cid: str, channel: Channel | None) -> Response:
         name = channel.name if channel is not None else '-'
         has_full_errors = channel is not None and channel.has_full_errors
         if isinstance(e, HTTPException):

@@ -64,6 +64,7 @@ class Failure:
     line: int = 0
     details: str = field(default='', repr=False)
     missing: str = ''
+    is_late: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +108,7 @@ class CheckFailed(DeploymentError):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.error, path=failure.path, line=failure.line, details=failure.details)
         self.missing = failure.missing
+        self.is_late = failure.is_late
 
 
 def serve(directory: Path, is_parent_alive: Callable[[], bool]) -> NoReturn:
@@ -153,7 +155,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         _kill_group(pid)
     _, status = monkey.get_original('os', 'waitpid')(pid, 0)
     if is_late:
-        return _failure(request, f'importing it took longer than {request["limit"]:g} s')
+        return _failure(request, f'importing it took longer than {request["limit"]:g} s', is_late=True)
     try:
         answer: dict[str, Any] = json.loads(data)
     except ValueError:
@@ -192,8 +194,8 @@ def _how_it_ended(status: int) -> str:
     return f'importing it ended the process with exit code {os.WEXITSTATUS(status)}'
 
 
-def _failure(request: dict[str, Any], error: str) -> dict[str, Any]:
-    return {'failure': asdict(Failure(path=request['changed'][0]['path'], error=error))}
+def _failure(request: dict[str, Any], error: str, *, is_late: bool = False) -> dict[str, Any]:
+    return {'failure': asdict(Failure(path=request['changed'][0]['path'], error=error, is_late=is_late))}
 
 
 def _run_child(request: dict[str, Any], writing: int) -> NoReturn:
@@ -249,9 +251,17 @@ def _describe(module: ModuleType, source: Source) -> Checked:
     )
 
 
+def _traceback_from(e: BaseException, path: str) -> str:
+    """The traceback without what called the user's code; of a syntax error, the line itself."""
+    tb = e.__traceback__
+    while tb is not None and tb.tb_frame.f_code.co_filename != path:
+        tb = tb.tb_next
+    return ''.join(traceback.format_exception(type(e), e, tb) if tb else traceback.format_exception_only(e))
+
+
 def describe_error(e: BaseException, path: str) -> Failure:
     """What went wrong while importing, with the file and line that are the user's."""
-    details = ''.join(traceback.format_exception(e))
+    details = _traceback_from(e, path)
     if isinstance(e, SyntaxError):
         return Failure(path=e.filename or path, line=e.lineno or 0, error=f'{type(e).__name__}: {e.msg}', details=details)
     if isinstance(e, DeploymentError):

@@ -63,15 +63,21 @@ class Deployer:
         self._candidate = text_directory / 'candidate.py'
         self._clock = clock
 
-    def scan(self, directories: Iterable[Path]) -> None:
-        """Deploy whatever changed in these directories."""
+    def scan(self, directories: Iterable[Path], *, retry: bool = False) -> None:
+        """Deploy whatever changed in these directories.
+
+        retry: what was refused before, except for taking too long, is tried again, for what it lacked may be there now.
+        """
         for directory in directories:
             if directory.is_dir():
                 for path in in_order(filter(is_deployable, directory.iterdir())):
-                    self.deploy(path)
+                    self.deploy(path, retry=retry and not self._was_late(path))
 
-    def deploy(self, path: Path) -> None:
-        """Deploy a file if it changed. Errors are logged, and remembered for the receipt; none is raised."""
+    def deploy(self, path: Path, *, retry: bool = True) -> None:
+        """Deploy a file if it changed. Errors are logged, and remembered for the receipt; none is raised.
+
+        retry: if it was refused with this very content before, try again.
+        """
         if not is_deployable(path):
             return
         key = str(path)
@@ -85,7 +91,9 @@ class Deployer:
         digest = digest_of(source)
         try:
             last = self._store.read().seen.get(key)
-            if last is not None and last.sha256 == digest and not last.error:
+            if last is not None and last.sha256 == digest and not (last.error and retry):
+                if last.error:
+                    self._alarms.begin(f'deploy:{key}', last.error, _WHAT_TO_DO, action='deploy.failed', log=False)
                 return
             seen = Seen(sha256=digest, attempt=last.attempt + 1 if last else 1)
             self._deploy_or_refuse(path, source, seen)
@@ -113,8 +121,9 @@ class Deployer:
         self._retry_those_missing(version.module)
 
     def _refuse(self, path: Path, seen: Seen, e: DeploymentError) -> None:
-        missing = e.missing if isinstance(e, CheckFailed) else ''
-        self._store.refuse(str(path), replace(seen, error=e.msg, missing=missing))
+        if isinstance(e, CheckFailed):
+            seen = replace(seen, missing=e.missing, is_late=e.is_late)
+        self._store.refuse(str(path), replace(seen, error=e.msg))
         details = f'\n{e.details.rstrip()}' if e.details else ''
         logger.error('Not deployed: %s%s', e.msg, details, extra={'action': 'deploy.failed'})
         self._alarms.begin(f'deploy:{path}', e.msg, _WHAT_TO_DO, action='deploy.failed', log=False)
@@ -124,6 +133,10 @@ class Deployer:
         for key, seen in self._store.read().seen.items():
             if seen.error and seen.missing.split('.')[0] == module.split('.')[0]:
                 self.deploy(Path(key))
+
+    def _was_late(self, path: Path) -> bool:
+        seen = self._store.read().seen.get(str(path))
+        return seen is not None and seen.is_late
 
     def _read(self, path: Path) -> bytes:
         source = path.read_bytes()

@@ -47,6 +47,7 @@ class Seen:
     error: str = ''
     warnings: tuple[str, ...] = ()
     missing: str = ''  #: name of the module that it could not import
+    is_late: bool = False  #: importing it took too long
 
 
 @dataclass(frozen=True, slots=True)

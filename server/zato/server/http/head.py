@@ -1,8 +1,9 @@
 """The head of a request: request line and headers, checked as strictly as RFC 9112 allows a server to be.
 
 httptools (llhttp) refuses bare LF, folding, bad tokens and bad lengths. What it lets pass and we refuse: more than one
-Host or none, Transfer-Encoding on HTTP/1.0 or other than `chunked`, extra spaces in the request line, too many headers.
-A proxy in front of us that reads such a request otherwise could be made to see two requests where we see one.
+Host or none, Transfer-Encoding on HTTP/1.0 or other than `chunked`, extra spaces in the request line, lone CR or LF before
+it, too many headers. A proxy in front of us that reads such a request otherwise could be made to see two requests where we
+see one.
 """
 
 from __future__ import annotations
@@ -15,9 +16,13 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from zato.server.http.limits import Limits
 
 _HOST: Final = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?").fullmatch
-_TARGET: Final = re.compile(rb'(?:/[\x21\x22\x24-\x7e]*|\*)').fullmatch
-_ABSOLUTE: Final = re.compile(rb'https?://[^/?#]+', re.IGNORECASE).match
+_TARGET: Final = re.compile(rb'/[\x21\x22\x24-\x7e]*').fullmatch
+_ABSOLUTE: Final = re.compile(rb'https?://([^/?#]+)', re.IGNORECASE).match
+_METHOD: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
+_VERSION: Final = re.compile(rb'HTTP/[0-9]\.[0-9]').fullmatch
+_MAX_LENGTH_DIGITS: Final = 20  #: of 2**64; `int` refuses numbers of some thousand digits
 _BAD_LINE_END: Final = re.compile(rb'(?<!\r)\n|\r(?!\n)(?!$)').search
+_WRONG_VERSION: Final = 'Only HTTP/1.1 and HTTP/1.0 are supported'
 
 
 class Reject(Exception):
@@ -47,8 +52,9 @@ class Head:
         return self._headers
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Called by the parser for each header, its value without surrounding white space."""
+        """Called by the parser for each header, its value without white space before it."""
         name = name.lower()
+        value = value.rstrip(b' \t')
         self._count += 1
         headers = self._headers
         if name in headers:
@@ -70,27 +76,51 @@ def parse_head(data: bytes, limits: Limits) -> Head:
         raise Reject(400, 'The request line is not "method target version", with single spaces')
     head = Head()
     head.method, head.target, head.version = parts
+    parser = HttpRequestParser(head)
+    upgrade = False
     try:
-        HttpRequestParser(head).feed_data(data)
+        parser.feed_data(data)
     except HttpParserUpgrade:
+        upgrade = True
+    except HttpParserError as e:
+        raise _refusal(head, e) from None
+    if parser.get_method() != head.method:  # it skips CR and LF before the method
+        raise Reject(400, 'The request line is malformed')
+    _check(head, limits)
+    if upgrade:
         # Answered as an ordinary request; whoever asked to switch protocols does not get to send anything more.
         head.keep_alive = False
-        _check(head, limits)
-        head.keep_alive = False
-        return head
-    except HttpParserError as e:
-        if isinstance(e.__context__, Reject):
-            raise e.__context__ from None
-        raise Reject(400, f'The request is malformed: {e}') from None
-    _check(head, limits)
     return head
+
+
+def _refusal(head: Head, error: HttpParserError) -> Reject:
+    """Why the parser did not take it."""
+    if isinstance(error.__context__, Reject):
+        return error.__context__
+    if _VERSION(head.version) and head.version not in (b'HTTP/1.1', b'HTTP/1.0'):
+        return Reject(505, _WRONG_VERSION)
+    if _METHOD(head.method) and not _is_known(head.method):
+        return Reject(501, 'The request method is unknown')
+    return Reject(400, f'The request is malformed: {error}')
+
+
+def _is_known(method: bytes) -> bool:
+    try:
+        HttpRequestParser(object()).feed_data(b'%s / HTTP/1.1\r\n\r\n' % method)
+    except HttpParserUpgrade:
+        return True
+    except HttpParserError:
+        return False
+    return True
 
 
 def _check(head: Head, limits: Limits) -> None:
     headers = head.headers
     is_1_1 = head.version == b'HTTP/1.1'
     if not is_1_1 and head.version != b'HTTP/1.0':
-        raise Reject(505, 'Only HTTP/1.1 and HTTP/1.0 are supported')
+        raise Reject(505, _WRONG_VERSION)
+    if head.method == b'CONNECT':
+        raise Reject(501, 'This is no proxy')
     if head._count > limits.headers:
         raise Reject(431, f'There are more than {limits.headers} headers')
     host = headers.get(b'host')
@@ -100,7 +130,7 @@ def _check(head: Head, limits: Limits) -> None:
     elif not _HOST(host):
         raise Reject(400, 'The Host header is malformed')
     if not _TARGET(head.target):
-        head.target = _origin_form(head.target)
+        _take_other_form(head)
     _check_framing(head, headers, is_1_1)
     connection = headers.get(b'connection')
     if connection is None:
@@ -114,7 +144,7 @@ def _check_framing(head: Head, headers: dict[bytes, bytes], is_1_1: bool) -> Non
     length = headers.get(b'content-length')
     if length is None:
         head.length = 0
-    elif length.isdigit():
+    elif length.isdigit() and len(length) <= _MAX_LENGTH_DIGITS:
         head.length = int(length)
     else:
         raise Reject(400, 'The Content-Length header is malformed')
@@ -134,18 +164,28 @@ def _check_framing(head: Head, headers: dict[bytes, bytes], is_1_1: bool) -> Non
         head.expects_continue = True
 
 
-def _origin_form(target: bytes) -> bytes:
-    """An absolute URL, which proxies send, as the path and query that it names (RFC 9112, 3.2.2)."""
-    absolute = _ABSOLUTE(target)
+def _take_other_form(head: Head) -> None:
+    """The target is not a path: take `*` for OPTIONS, and an absolute URL, which proxies send, as what it names.
+
+    The URL's host goes over the Host header (RFC 9112, 3.2.2).
+    """
+    if head.target == b'*' and head.method == b'OPTIONS':
+        return
+    absolute = _ABSOLUTE(head.target)
     if absolute:
-        rest = target[absolute.end() :]
+        rest = head.target[absolute.end() :]
         target = rest if rest.startswith(b'/') else b'/' + rest
-        if _TARGET(target):
-            return target
+        if _TARGET(target) and _HOST(absolute[1]):
+            head.target = target
+            head.headers[b'host'] = absolute[1]
+            return
     raise Reject(400, 'The request target is malformed')
 
 
-def check_line_ends(partial: bytes) -> None:
-    """Reject a head, not yet complete, that has lines ended by LF alone or by CR alone: it would never complete."""
-    if _BAD_LINE_END(partial):
+def check_line_ends(partial: bytes, start: int) -> None:
+    """Reject a head, not yet complete, that has lines ended by LF alone or by CR alone: it would never complete.
+
+    start: where to look from; what is before it was checked already.
+    """
+    if _BAD_LINE_END(partial, start):
         raise Reject(400, 'Lines end with CRLF')

@@ -40,7 +40,7 @@ _SOCKET: type[socket] = monkey.get_original('socket', 'socket')
 class HTTPServer:
     """`respond` is called in a connection's greenlet; it must not raise. `reject` makes the answer to what was no request.
 
-    Order of use: `start`, then `drain` once. `close` at any time.
+    Order of use: `start`, `drain`, `close`; the last one alone stops at once.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class HTTPServer:
         self._sweeper = gevent.spawn(self._sweep_forever)
 
     def drain(self, timeout: float) -> int:
-        """Accept what waits already and no more, let open connections finish. Returns how many had to be cut off.
+        """Accept what waits already and no more, let open connections finish. Returns how many are left to be closed.
 
         timeout: seconds.
         """
@@ -102,9 +102,7 @@ class HTTPServer:
         self._all_closed.clear()
         if self._connections:
             self._all_closed.wait(timeout - (self.monotonic() - now))
-        left = len(self._connections)
-        self.close()
-        return left
+        return len(self._connections)
 
     def close(self) -> None:
         """Close everything at once."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import select
 import signal
 import sys
 from collections.abc import Callable
@@ -32,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 _KILL_AFTER = 10.0  #: seconds past its graceful timeout that a worker which is to stop may take
 _SimpleQueue: Callable[[], Any] = monkey.get_original('queue', 'SimpleQueue')
+_select: Callable[..., Any] = monkey.get_original('select', 'select')
 
 
 class ServerArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
@@ -68,10 +68,7 @@ class ServerArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         raise StopIteration
 
     def wait_for_signals(self, timeout: float = 1.0) -> list[int]:
-        try:
-            ready, _, _ = select.select([self._wake_read, self.report_read], [], [], timeout)
-        except InterruptedError:
-            ready = [self._wake_read]
+        ready, _, _ = _select([self._wake_read, self.report_read], [], [], timeout)
         if self._wake_read in ready:
             os.read(self._wake_read, 4096)
         if self.report_read in ready:

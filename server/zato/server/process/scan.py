@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 def scan_in_child(settings: Settings, close_in_child: Callable[[], None]) -> None:
-    """Returns once the child has ended. What it could not deploy, the role's holder tries again and raises alarms for."""
+    """Returns once the child has ended. For what it refused, the role's holder raises alarms."""
     pid = os.fork()
     if pid == 0:
         try:
@@ -43,4 +43,4 @@ def _scan(settings: Settings) -> None:
         lambda _: None,
         settings.directory.hot_deploy,
     )
-    deployer.scan(settings.deploy_directories)
+    deployer.scan(settings.deploy_directories, retry=True)

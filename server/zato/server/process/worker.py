@@ -97,7 +97,7 @@ class Worker:
         """Let work in no more, let running work finish for `timeout` seconds, then close what it used."""
         end = monotonic() + timeout
         self._role.stop()
-        cut_off = self._http.drain(timeout)
+        still_open = self._http.drain(timeout)
         for call in self.invoker.finish(max(0.0, end - monotonic())):
             logger.error(
                 'Service %s was cut off by the stop after %.1f s (cid: %s)',
@@ -106,8 +106,10 @@ class Worker:
                 call.cid,
                 extra={'action': 'service.cut_off', 'cid': call.cid},
             )
-        if cut_off:
-            logger.warning('%d connection(s) were still open after %g s', cut_off, timeout)
+        if still_open:
+            logger.warning('%d connection(s) were still open after %g s', still_open, timeout)
+        self._http.close()
+        self.invoker.kill()
         self._poll.stop()
         self._user_config_watcher.stop()
         self._control.stop()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from inspect import getsourcelines
 
 from zato.common.exception import MethodNotAllowed
 from zato.server.service.base import Service
@@ -20,7 +19,6 @@ class CompiledService:
     name: str
     impl_name: str
     cls: type[Service]
-    line: int
     is_internal: bool
     handle: Callable[[Service], None] | None
     verbs: dict[bytes, Callable[[Service], None]]
@@ -57,16 +55,7 @@ def compile_service(cls: type[Service], *, name: str = '', is_internal: bool = F
         name=name,
         impl_name=cls.get_impl_name(),
         cls=cls,
-        line=0 if is_internal else source_line(cls),
         is_internal=is_internal,
         handle=getattr(cls, 'handle', None),
         verbs=_verbs(cls),
     )
-
-
-def source_line(cls: type) -> int:
-    """Where the class statement is, 1 for the first line; 0 if it cannot be told."""
-    try:
-        return getsourcelines(cls)[1]
-    except (OSError, TypeError):
-        return 0

@@ -120,11 +120,13 @@ class Invoker:
         return self.invoke_async(name, payload, channel='invoke-async')
 
     def finish(self, timeout: float) -> list[Call]:
-        """Wait for what runs in the background, at most `timeout` seconds, then end it. Returns what was ended."""
+        """Wait for what runs in the background, at most `timeout` seconds. Returns what still runs, there or elsewhere."""
         gevent.joinall(list(self._background), timeout=timeout)
-        left = list(self.running)
+        return list(self.running)
+
+    def kill(self) -> None:
+        """End what runs in the background."""
         gevent.killall(list(self._background), timeout=1.0)
-        return left
 
     def _find(self, name: str) -> CompiledService:
         found = self.store.get(name)
@@ -135,7 +137,7 @@ class Invoker:
     def _run_in_background(self, call: Call, payload: Any) -> None:
         try:
             self.run(call, Request(payload, payload))
-        except Exception:
+        except (Exception, SystemExit):  # sys.exit() in a service is its failure, not the worker's end
             logger.exception(
                 'Service %s failed in the background (cid: %s)',
                 call.service.name,

@@ -1,0 +1,186 @@
+"""Real `zato` processes in a temporary directory, on a free port, driven by the real command."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zato.common.component import ServerDirectory
+from zato.common.config.secrets import Secrets
+
+ZATO = Path(sys.executable).with_name('zato')
+PATIENCE = 30.0  #: seconds that anything may take before a test gives up
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def zato(*arguments: Any, env: dict[str, str] | None = None) -> Result:
+    """Run the command to its end."""
+    done = subprocess.run(
+        [ZATO, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE * 3,
+        env={**os.environ, **(env or {})},
+        check=False,
+    )
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+def eventually(check: Callable[[], Any], what: str) -> Any:
+    """The first true value of `check`. Fails if there is none in time."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        if found := check():
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f'not in {PATIENCE:g} s: {what}')
+
+
+class Environment:
+    """A quickstart environment with one server, stopped and its processes gone when it is closed."""
+
+    def __init__(self, path: Path, *, workers: int = 1) -> None:
+        self.path = path
+        created = zato('quickstart', 'create', path, '--workers', workers, '--http-port', 0)
+        assert created.code == 0, created.err
+        self.server = ServerDirectory(path / 'server1')
+
+    def start(self, *arguments: Any, env: dict[str, str] | None = None) -> None:
+        started = zato('start', self.path, *arguments, env=env)
+        assert started.code == 0, started.err + self.log()
+
+    def stop(self) -> None:
+        stopped = zato('stop', self.path)
+        assert stopped.code == 0, stopped.err
+
+    def close(self) -> None:
+        """Whatever state it is in."""
+        for pid in self.processes():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+
+    def processes(self) -> list[int]:
+        """All processes of this server, found by their command line, which children inherit."""
+        found = []
+        for entry in Path('/proc').iterdir():
+            if entry.name.isdigit():
+                try:
+                    command = (entry / 'cmdline').read_bytes().split(b'\0')
+                    state = (entry / 'stat').read_text().rpartition(')')[2].split()[0]
+                except OSError:
+                    continue
+                if b'zato.server' in command and os.fsencode(self.server.path) in command and state != 'Z':
+                    found.append(int(entry.name))
+        return sorted(found)
+
+    def kill_all(self) -> None:
+        """kill -9 of every process, and wait for their end."""
+        for pid in self.processes():
+            os.kill(pid, signal.SIGKILL)
+        eventually(lambda: not self.processes(), 'the end of the processes')
+
+    def log(self) -> str:
+        return self.server.server_log.read_text(encoding='utf-8')
+
+    def log_has(self, pattern: str) -> bool:
+        return re.search(pattern, self.log()) is not None
+
+    @property
+    def port(self) -> int:
+        return int(self.server.address.read_text().rpartition(':')[2])
+
+    @property
+    def arbiter(self) -> int:
+        return int(self.server.pidfile.read_text())
+
+    def info(self) -> dict[str, Any]:
+        shown = zato('info', self.path, '--format', 'json')
+        assert shown.code == 0, shown.err
+        return dict(json.loads(shown.out))
+
+    def password(self, name: str = 'pubapi') -> str:
+        return Secrets(self.server.secrets_conf, os.environ).get(f'zato.{name}_password')
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        user: str = '',
+        password: str = '',
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
+        headers = dict(headers or {})
+        if user:
+            headers['Authorization'] = 'Basic ' + b64encode(f'{user}:{password}'.encode()).decode()
+        connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=PATIENCE)
+        try:
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+        finally:
+            connection.close()
+
+    def invoke(self, service: str, payload: Any = None, method: str = 'POST') -> Answer:
+        """As user pubapi, through /zato/api/invoke."""
+        body = None if payload is None else json.dumps(payload).encode()
+        return self.request(method, f'/zato/api/invoke/{service}', body, user='pubapi', password=self.password())
+
+    def save(self, name: str, text: str | bytes) -> Path:
+        """Put a file into the pickup folder the way an editor does: write it elsewhere, rename it into place."""
+        target = self.server.services / name
+        temporary = target.with_name(f'.{name}.tmp')
+        temporary.write_bytes(text if isinstance(text, bytes) else text.encode())
+        temporary.replace(target)
+        return target
+
+    def deploy(self, name: str, text: str | bytes) -> Result:
+        """`zato hot-deploy` of a file of that name."""
+        source = self.path / 'outbox' / name
+        source.parent.mkdir(exist_ok=True)
+        source.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return zato('hot-deploy', self.path, source)
+
+
+def service_file(version: Any = 1, *, name: str = 'my.service', extra: str = '') -> str:
+    """A module with one service that answers with `version` and its worker's pid."""
+    return (
+        f'import os\n'
+        f'from zato.server.service import Service\n'
+        f'{extra}\n'
+        f'class MyService(Service):\n'
+        f'    name = {name!r}\n'
+        f'    def handle(self):\n'
+        f"        self.response.payload = {{'version': {version!r}, 'pid': os.getpid()}}\n"
+    )
