@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 import pytest
+
 from tests.support.environment import Environment, eventually, service_file, zato
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.acceptance.test_deploy import versions
 from tests.support.environment import PATIENCE, ZATO, Environment, eventually, service_file, zato
 from tests.support.load import Load

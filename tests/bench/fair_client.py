@@ -1,7 +1,8 @@
 """A load client that counts answers per connection: fair_client PORT CONNECTIONS SECONDS, one request on standard input.
 
-Each connection sends its next request as soon as it has its answer; all answers must be as long as the first one. Prints
-the counts, and how often it looked for answers, as JSON. It is a process of its own, so that it can be pinned, and does as little as it can per answer.
+Each connection sends its next request as soon as it has its answer; all answers must be as long as the first one. It is a
+process of its own, so that it can be pinned, and does as little as it can per answer. Prints as JSON the counts, and how
+often it looked for answers.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -44,12 +45,16 @@ end
 
 @dataclass(frozen=True)
 class Round:
-    """What one server did under load. Seconds; latencies in milliseconds; foreign: share of the machine, 0..1."""
+    """What one server did under load. Seconds; latencies in milliseconds.
+
+    cpu, load_cpu: CPU time of the server and of wrk. foreign: share of the machine's CPU time that others had, 0..1.
+    """
 
     server: str
     requests: int
     seconds: float
     cpu: float
+    load_cpu: float
     p50: float
     p99: float
     longest: float
@@ -70,9 +75,9 @@ class Round:
 def wrk_round(server: Server, seconds: int, cpu: int | None, others: list[Server] | None = None) -> Round:
     """One round with 32 keep-alive clients. others: servers that run beside it, idle. Raises BenchError."""
     meter = CPUMeter(server, *(others or []))
-    before = server.cpu_seconds()
+    before, load_before = server.cpu_seconds(), _of_children()
     result = _wrk(server, seconds, cpu)
-    used = server.cpu_seconds() - before
+    used, load_used = server.cpu_seconds() - before, _of_children() - load_before
     if result['errors'] or not result['requests']:
         raise BenchError(f'{server.name}: {result["errors"]} of {result["requests"]} requests failed')
     return Round(
@@ -80,11 +85,17 @@ def wrk_round(server: Server, seconds: int, cpu: int | None, others: list[Server
         requests=result['requests'],
         seconds=result['microseconds'] / 1e6,
         cpu=used,
+        load_cpu=load_used,
         p50=result['p50'] / 1e3,
         p99=result['p99'] / 1e3,
         longest=result['max'] / 1e3,
         foreign=meter.foreign(),
     )
+
+
+def _of_children() -> float:
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def _wrk(server: Server, seconds: int, cpu: int | None) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Paths are logged without their query string, which may hold what nobody should r
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from zato.common.log.writers import BufferedLines
     from zato.server.http.message import Request, Response
 
+_ODD = re.compile(r'["\\]|[^ -~]')
 _AT_ONCE = 200  #: lines that are written without waiting for the next flush
 
 
@@ -32,7 +34,7 @@ class AccessLog:
         agent = request.headers.get(b'user-agent', b'-').decode('latin-1')
         self._append(
             f'{request.peer} {response.cid}/{seconds:.6f} "{response.channel}" {self._now()} '
-            f'"{request.method.decode()} {request.path.decode()} {request.version.decode()}" '
+            f'"{request.method.decode()} {_quoted(request.path.decode())} {request.version.decode()}" '
             f'{response.status} {len(response.body)} "-" "{_quoted(agent)}"'
         )
 
@@ -62,4 +64,7 @@ class AccessLog:
 
 
 def _quoted(text: str) -> str:
-    return text.replace('\\', '\\\\').replace('"', '\\"') if '"' in text or '\\' in text else text
+    """`text`, ready to stand between quotes: nothing in it ends them, starts a line, or speaks to a terminal."""
+    if text.isascii() and text.isprintable() and '"' not in text and '\\' not in text:
+        return text
+    return _ODD.sub(lambda odd: '\\' + odd[0] if odd[0] in '"\\' else f'\\x{ord(odd[0]):02x}', text)

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import gevent
 
 from zato.server.http.chunked import ChunkedBody
-from zato.server.http.head import Head, Reject, check_line_ends, parse_head
+from zato.server.http.head import Head, Reject, check_line_ends, parse_head, skip_empty_lines
 from zato.server.http.limits import BLOCK
-from zato.server.http.message import Request, Response, serialize
+from zato.server.http.message import CLOSE, KEEP_ALIVE, Request, Response, serialize
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +32,10 @@ logger = logging.getLogger(__name__)
 _CONTINUE = b'HTTP/1.1 100 Continue\r\n\r\n'
 _PIPELINE_SLICE = 0.002  #: seconds a client that sends requests without awaiting answers may keep others waiting
 _LINGER = 2.0  #: seconds to read on after a rejection, or the client would see a reset instead of the answer
+
+
+#: What a service may raise to its own request's harm only; GreenletExit is how a drain ends what takes too long.
+_FAILURES = (Exception, gevent.Timeout, SystemExit)
 
 
 class Expired(BaseException):
@@ -69,7 +73,8 @@ class Connection:
         try:
             tls.handshake()
         except (Expired, OSError) as e:
-            level = logging.WARNING if isinstance(e, ssl.SSLError) else logging.INFO
+            is_bad = isinstance(e, ssl.SSLError) and not isinstance(e, ssl.SSLEOFError)
+            level = logging.WARNING if is_bad else logging.INFO
             logger.log(level, 'No TLS with %s: %s', self.peer, str(e) or 'no handshake in time')
             plain.close()
             return
@@ -85,11 +90,10 @@ class Connection:
             if not self._pending:
                 self.idle = True
                 self.deadline = server.idle_deadline(self.answered)
-                self._transport.wait()
-                slice_end = monotonic() + _PIPELINE_SLICE
                 self._pending = self._transport.receive()
                 if not self._pending:
                     return
+                slice_end = monotonic() + _PIPELINE_SLICE
             elif monotonic() > slice_end:
                 gevent.sleep(0)
                 slice_end = monotonic() + _PIPELINE_SLICE
@@ -101,15 +105,27 @@ class Connection:
                 return
             if request is None:
                 return
-            self.deadline = inf
-            response = server.respond(request)
-            close = not keep_alive or server.draining
-            self._send(serialize(response, server.common_headers, close, request.method == b'HEAD'))
-            self.answered = True
-            server.access_log.add(request, response, monotonic() - request.received)
-            if close:
+            if self._answer(request, keep_alive):
                 self._close_after_answer()
                 return
+
+    def _answer(self, request: Request, keep_alive: bool) -> bool:
+        """Returns whether that was the connection's last answer."""
+        server = self._server
+        self.deadline = inf
+        try:
+            response = server.respond(request)
+            close = not keep_alive or server.draining
+            connection = CLOSE if close else b'' if request.version == b'HTTP/1.1' else KEEP_ALIVE
+            data = serialize(response, server.common_headers, connection, request.method == b'HEAD')
+        except _FAILURES:
+            logger.exception('No answer to a request from %s', self.peer, extra={'action': 'http.respond.failed'})
+            response, close = server.reject(500, 'Internal error'), True
+            data = serialize(response, server.common_headers, CLOSE, request.method == b'HEAD')
+        self._send(data)
+        self.answered = True
+        server.access_log.add(request, response, server.monotonic() - request.received)
+        return close
 
     def _read_request(self) -> tuple[Request | None, bool]:
         """The next request, and whether another may follow it. None if the client left in the middle."""
@@ -117,7 +133,7 @@ class Connection:
         limits = server.limits
         data = self._pending
         if data[:2] == b'\r\n':
-            data = data[2:]  # an empty line before a request is ignored (RFC 9112, 2.2)
+            data = skip_empty_lines(data)
         end = data.find(b'\r\n\r\n')
         if end < 0:
             data, end = self._read_head(data)
@@ -125,7 +141,7 @@ class Connection:
                 return None, False
         end += 4
         if end > limits.head:
-            raise Reject(431, f'The request line and headers are longer than {limits.head} bytes')
+            raise self._too_long(data)
         head = parse_head(data[:end], limits)
         path, _, query = head.target.partition(b'?')
         request = Request(head.method, path, query, head.version, head.headers, self.peer)
@@ -143,26 +159,32 @@ class Connection:
         limits = self._server.limits
         self.deadline = self._server.monotonic() + limits.head_timeout
         end = -1
+        checked = 0
         try:
             while end < 0:
-                check_line_ends(data)
+                check_line_ends(data, checked)
                 if len(data) > limits.head:
-                    if b'\r\n' not in data[: limits.request_line + 2]:
-                        raise Reject(414, f'The request line is longer than {limits.request_line} bytes')
-                    raise Reject(431, f'The request line and headers are longer than {limits.head} bytes')
+                    raise self._too_long(data)
                 more = self._transport.receive()
                 if not more:
                     return data, -1
-                if data.endswith(b'\r') and more[:1] != b'\n':
-                    raise Reject(400, 'Lines end with CRLF')
-                start = max(0, len(data) - 3)
+                checked = max(0, len(data) - 3)
                 data += more
-                if data[:2] == b'\r\n' and start < 2:
-                    data, start = data[2:], 0
-                end = data.find(b'\r\n\r\n', start)
+                if data[:2] == b'\r\n':
+                    data, checked = skip_empty_lines(data), 0
+                self._pending = data
+                end = data.find(b'\r\n\r\n', checked)
         except Expired:
+            if not data:
+                raise  # there were empty lines only: the client is idle
             raise Reject(408, f'The headers did not arrive in {limits.head_timeout:g} s') from None
         return data, end
+
+    def _too_long(self, data: bytes) -> Reject:
+        limits = self._server.limits
+        if b'\r\n' not in data[: limits.request_line + 2]:
+            return Reject(414, f'The request line is longer than {limits.request_line} bytes')
+        return Reject(431, f'The request line and headers are longer than {limits.head} bytes')
 
     def _read_body(self, head: Head, arrived: bytes) -> bytes | None:
         server = self._server
@@ -217,10 +239,10 @@ class Connection:
         return BLOCK
 
     def _send(self, data: bytes) -> None:
+        self.deadline = self._server.monotonic() + self._server.limits.block_timeout
         sent = self._transport.send(data)
         if sent == len(data):
             return
-        self.deadline = self._server.monotonic() + self._server.limits.block_timeout
         rest = memoryview(data)[sent:]
         block = BLOCK
         while rest:
@@ -231,13 +253,13 @@ class Connection:
     def _answer_rejected(self, reject: Reject) -> None:
         server = self._server
         response: Response = server.reject(reject.status, reject.details)
-        self._send(serialize(response, server.common_headers, close=True, is_head=False))
+        self._send(serialize(response, server.common_headers, CLOSE, is_head=self._pending.startswith(b'HEAD ')))
         server.access_log.add_rejected(self.peer, response)
         self._close_after_answer()
 
     def _close_after_answer(self) -> None:
         """Read what the client still sends, for a while: closing with unread data makes the kernel discard our answer."""
-        self._transport.close_sending()
         self.deadline = self._server.monotonic() + _LINGER
-        while self._transport.receive():
+        self._transport.close_sending()
+        while self._transport.discard():
             pass

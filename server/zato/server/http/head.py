@@ -21,6 +21,7 @@ _ABSOLUTE: Final = re.compile(rb'https?://([^/?#]+)', re.IGNORECASE).match
 _METHOD: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 _VERSION: Final = re.compile(rb'HTTP/[0-9]\.[0-9]').fullmatch
 _MAX_LENGTH_DIGITS: Final = 20  #: of 2**64; `int` refuses numbers of some thousand digits
+_EMPTY_LINES: Final = re.compile(rb'(?:\r\n)*').match
 _BAD_LINE_END: Final = re.compile(rb'(?<!\r)\n|\r(?!\n)(?!$)').search
 _WRONG_VERSION: Final = 'Only HTTP/1.1 and HTTP/1.0 are supported'
 
@@ -81,6 +82,8 @@ def parse_head(data: bytes, limits: Limits) -> Head:
     try:
         parser.feed_data(data)
     except HttpParserUpgrade:
+        if head.method == b'CONNECT':
+            raise Reject(501, 'This server is no proxy') from None
         upgrade = True
     except HttpParserError as e:
         raise _refusal(head, e) from None
@@ -119,8 +122,6 @@ def _check(head: Head, limits: Limits) -> None:
     is_1_1 = head.version == b'HTTP/1.1'
     if not is_1_1 and head.version != b'HTTP/1.0':
         raise Reject(505, _WRONG_VERSION)
-    if head.method == b'CONNECT':
-        raise Reject(501, 'This is no proxy')
     if head._count > limits.headers:
         raise Reject(431, f'There are more than {limits.headers} headers')
     host = headers.get(b'host')
@@ -180,6 +181,11 @@ def _take_other_form(head: Head) -> None:
             head.headers[b'host'] = absolute[1]
             return
     raise Reject(400, 'The request target is malformed')
+
+
+def skip_empty_lines(data: bytes) -> bytes:
+    """Empty lines before a request are ignored (RFC 9112, 2.2)."""
+    return data[_EMPTY_LINES(data).end() :]  # type: ignore[union-attr]  # it always matches
 
 
 def check_line_ends(partial: bytes, start: int) -> None:

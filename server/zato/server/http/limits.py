@@ -18,7 +18,7 @@ class Limits:
     keepalive: float = 60.0  #: an idle connection is closed after this
     connections: int = 10_000  #: open at once in one worker; more wait in the listen queue
     tls_handshake_timeout: float = 10.0
-    tls_handshakes: int = 200  #: under way at once in one worker; further connections are closed
+    tls_handshakes: int = 200  #: under way at once in one worker; of more, the oldest one is closed
 
 
 #: A peer that moves less than this in `block_timeout` seconds is too slow; it bounds trickling senders and readers alike.

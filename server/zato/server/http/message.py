@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import Final
 
 STATUS_LINES: Final = {status.value: b'HTTP/1.1 %d %s\r\n' % (status.value, status.phrase.encode()) for status in HTTPStatus}
 
+#: The line that `serialize` is given for its parameter `connection`, if any.
+CLOSE: Final = b'Connection: close\r\n'
+KEEP_ALIVE: Final = b'Connection: keep-alive\r\n'
+
 _NO_BODY: Final = frozenset({204, 304})
+_HEADER_LINE: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\t\x20-\x7e\x80-\xff]*\r\n").fullmatch
+
+#: Ours to set. A service that copies a backend's headers into its response would send two of each, or a wrong framing.
+_OURS: Final = frozenset(
+    {b'connection', b'content-length', b'date', b'keep-alive', b'server', b'trailer', b'transfer-encoding', b'upgrade'}
+)
 
 
 class Request:
@@ -55,21 +66,34 @@ class Response:
         self.channel = channel
 
 
-def serialize(response: Response, common: bytes, close: bool, is_head: bool) -> bytes:
-    """The response as one piece to send. `common` is header lines that all responses share, such as Date."""
+def serialize(response: Response, common: bytes, connection: bytes, is_head: bool) -> bytes:
+    """The response as one piece to send. Raises ValueError for a header that would break out of its line.
+
+    common: header lines that all responses share, such as Date. connection: CLOSE, KEEP_ALIVE or nothing.
+    """
     status = response.status
     body = response.body
-    head = b'%sContent-Type: %s\r\nX-Zato-CID: %s\r\n%s' % (
+    content_type = response.content_type
+    if b'\n' in content_type or b'\r' in content_type:
+        raise ValueError(f'Not a content type: {content_type!r}')
+    head = b'%sContent-Type: %s\r\nX-Zato-CID: %s\r\n%s%s' % (
         STATUS_LINES.get(status) or b'HTTP/1.1 %d \r\n' % status,
-        response.content_type,
+        content_type,
         response.cid.encode(),
         common,
+        connection,
     )
     if response.headers:
-        head += b''.join([b'%s: %s\r\n' % header for header in response.headers])
-    if close:
-        head += b'Connection: close\r\n'
+        head += _lines(response.headers)
     if status in _NO_BODY:
         return head + b'\r\n'
     head += b'Content-Length: %d\r\n\r\n' % len(body)
     return head if is_head else head + body
+
+
+def _lines(headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    lines = [b'%s: %s\r\n' % header for header in headers if header[0].lower() not in _OURS]
+    for line in lines:
+        if not _HEADER_LINE(line):
+            raise ValueError(f'Not a header: {line[:-2]!r}')
+    return b''.join(lines)

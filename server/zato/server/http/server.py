@@ -33,6 +33,7 @@ _UNUSED_IN_DRAIN = 5.0  #: the same for a connection that never had one
 _SWEEP = 0.5  #: seconds between two looks at the deadlines
 _ACCEPT_AT_ONCE = 16
 _PAUSE_ON_ERROR = 0.1
+_DIE = 1.0  #: seconds that what is cut off has for cleaning up
 
 _SOCKET: type[socket] = monkey.get_original('socket', 'socket')
 
@@ -64,7 +65,7 @@ class HTTPServer:
         self._server_header = f'Server: {server_header}\r\n' if server_header else ''
         self._tls = tls
         self._connections: set[Connection] = set()
-        self._handshakes = 0
+        self._handshakes: dict[Connection, None] = {}  # those under way, the oldest first
         self._places = BoundedSemaphore(limits.connections)
         self._all_closed = Event()
         self._acceptors: list[gevent.Greenlet[..., None]] = []
@@ -93,7 +94,10 @@ class HTTPServer:
         self.draining = True
         gevent.killall(self._acceptors)
         for listener in self._listeners:
-            self._accept_waiting(listener, at_most=self.limits.connections)
+            try:
+                self._accept_waiting(listener, at_most=self.limits.connections)
+            except OSError as e:
+                logger.error('Cannot accept waiting connections: %s', e, extra={'action': 'http.accept.failed'})
             listener.close()
         now = self.monotonic()
         for connection in self._connections:
@@ -101,7 +105,7 @@ class HTTPServer:
                 connection.deadline = min(connection.deadline, self.idle_deadline(connection.answered))
         self._all_closed.clear()
         if self._connections:
-            self._all_closed.wait(timeout - (self.monotonic() - now))
+            self._all_closed.wait(max(0.0, timeout - (self.monotonic() - now)))
         return len(self._connections)
 
     def close(self) -> None:
@@ -111,7 +115,9 @@ class HTTPServer:
             self._sweeper.kill()
         for listener in self._listeners:
             listener.close()
-        gevent.killall([connection.greenlet for connection in self._connections if connection.greenlet], timeout=1.0)
+        greenlets = [connection.greenlet for connection in self._connections if connection.greenlet]
+        gevent.killall(greenlets, block=False)
+        gevent.joinall(greenlets, timeout=_DIE)
         self.access_log.flush()
 
     def idle_deadline(self, answered: bool) -> float:
@@ -142,12 +148,13 @@ class HTTPServer:
                 return
             try:
                 fd, address = listener._accept()  # type: ignore[attr-defined]  # accept() of gevent's class would wrap it
+                self._spawn(_SOCKET(fileno=fd), address)
             except OSError as e:
                 self._places.release()
-                if e.errno in (errno.EAGAIN, errno.ECONNABORTED):
+                if e.errno == errno.EAGAIN:
                     return
-                raise
-            self._spawn(_SOCKET(fileno=fd), address)
+                if e.errno != errno.ECONNABORTED:
+                    raise
 
     def _spawn(self, sock: socket, address: tuple[str, int] | str) -> None:
         sock.setblocking(False)
@@ -160,21 +167,26 @@ class HTTPServer:
             connection = Connection(plain, peer, self)
             run = connection.run
         else:
-            if self._handshakes >= self.limits.tls_handshakes:
-                plain.close()
-                self._places.release()
-                return
-            self._handshakes += 1
             tls = TLSTransport(plain, self._tls)
             connection = Connection(tls, peer, self)
-            run = lambda: connection.run_tls(plain, tls, self._end_handshake)  # noqa: E731
+            self._begin_handshake(connection)
+            run = lambda: connection.run_tls(plain, tls, lambda: self._end_handshake(connection))  # noqa: E731
         connection.greenlet = greenlet = gevent.Greenlet(run)
         self._connections.add(connection)
         greenlet.rawlink(lambda _: self._forget(connection))
         greenlet.start()
 
-    def _end_handshake(self) -> None:
-        self._handshakes -= 1
+    def _begin_handshake(self, connection: Connection) -> None:
+        """Too many at once cost the oldest one its place: clients that stall do not keep out those that do not."""
+        if len(self._handshakes) >= self.limits.tls_handshakes:
+            oldest = next(iter(self._handshakes))
+            del self._handshakes[oldest]
+            oldest.deadline = 0.0
+            get_hub().loop.run_callback(self._expire, oldest)
+        self._handshakes[connection] = None
+
+    def _end_handshake(self, connection: Connection) -> None:
+        self._handshakes.pop(connection, None)
 
     def _forget(self, connection: Connection) -> None:
         self._connections.discard(connection)

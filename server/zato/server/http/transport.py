@@ -1,7 +1,8 @@
 """Bytes in and out of one client's connection, plain or TLS, for a greenlet that may wait.
 
 Plain non-blocking sockets and gevent's watchers, not gevent's sockets: after an answer a client has nothing more to say
-yet, so waiting before `recv` saves a failing system call a request, and it is what lets other clients have their turn.
+yet, so waiting before each `recv` saves a failing system call a request, and it is what lets other clients have their turn:
+one that sends faster than it is read could otherwise keep the whole worker.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ _RECEIVE = 65_536
 
 
 class Transport(Protocol):
-    def wait(self) -> None:
-        """Return when there may be something to receive."""
-
     def receive(self) -> bytes:
         """What has arrived, waiting for it if there is nothing; b'' once the client has closed its side."""
+
+    def discard(self) -> bool:
+        """Receive something and throw it away. Returns False once the client has closed its side."""
 
     def send(self, data: bytes | memoryview) -> int:
         """Send what goes at once, waiting until at least one byte does. Returns how many did."""
@@ -47,15 +48,16 @@ class PlainTransport:
         self._reading = self._hub.loop.io(sock.fileno(), READ)
         self._writing: Any = None
 
-    def wait(self) -> None:
-        self._hub.wait(self._reading)
-
     def receive(self) -> bytes:
         while True:
+            self._hub.wait(self._reading)
             try:
                 return self._socket.recv(_RECEIVE)
             except BlockingIOError:
-                self._hub.wait(self._reading)
+                pass
+
+    def discard(self) -> bool:
+        return bool(self.receive())
 
     def send(self, data: bytes | memoryview) -> int:
         while True:
@@ -69,10 +71,16 @@ class PlainTransport:
     def close_sending(self) -> None:
         self._socket.shutdown(1)
 
-    def close(self) -> None:
+    def close(self, farewell: bytes = b'') -> None:
+        """farewell: sent if there is room for it."""
         self._reading.close()
         if self._writing is not None:
             self._writing.close()
+        if farewell:
+            try:
+                self._socket.send(farewell)
+            except OSError:
+                pass  # the client is gone, or does not read
         self._socket.close()
 
 
@@ -101,10 +109,6 @@ class TLSTransport:
                 self._flush()
                 return
 
-    def wait(self) -> None:
-        if not self._tls.pending() and not self._incoming.pending:
-            self._plain.wait()
-
     def receive(self) -> bytes:
         while True:
             try:
@@ -126,16 +130,23 @@ class TLSTransport:
                 self._flush()
                 return sent
 
+    def discard(self) -> bool:
+        return self._plain.discard()
+
     def close_sending(self) -> None:
-        try:
-            self._tls.unwrap()
-        except ssl.SSLError:
-            pass  # the client has not said good-bye yet, and we do not wait for it
+        self._say_goodbye()
         self._flush()
         self._plain.close_sending()
 
     def close(self) -> None:
-        self._plain.close()
+        self._say_goodbye()
+        self._plain.close(self._outgoing.read())
+
+    def _say_goodbye(self) -> None:
+        try:
+            self._tls.unwrap()
+        except OSError:
+            pass  # the client has not said good-bye yet, and we do not wait for it
 
     def _feed(self) -> None:
         data = self._plain.receive()

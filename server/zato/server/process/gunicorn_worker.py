@@ -81,6 +81,7 @@ class ZatoWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         if os.getppid() != self.ppid:
             return
         self.app.report.close()
+        self.notify()  # at once, for until then the arbiter takes this worker to be alive
         heartbeat = Loop('heartbeat', self.notify, 1.0)
         heartbeat.start()
         worker = self._start()
