@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.environment import PATIENCE, Environment, zato
+from tests.support.environment import PATIENCE, Environment, eventually, zato
 
 SERVICES = """
 from zato.common.exception import BadRequest, Conflict, Forbidden, ServiceUnavailable
@@ -366,8 +367,6 @@ def test_the_command_line_invokes_services(api: Environment) -> None:
 
 
 def test_user_config_is_read_again_when_it_changes_and_a_broken_file_changes_nothing(api: Environment) -> None:
-    from tests.support.environment import eventually
-
     expected = {'string_key': 'sample_string', 'list_key': ['sample', 'list']}
     assert api.invoke('api.config').json == expected
     conf = api.server.user_conf
@@ -380,14 +379,10 @@ def test_user_config_is_read_again_when_it_changes_and_a_broken_file_changes_not
 
 
 def test_a_request_is_a_line_in_the_access_log(api: Environment) -> None:
-    from tests.support.environment import eventually
-
     answer = api.request('GET', '/zato/ping?secret=1', headers={'User-Agent': 'my "agent"'})
     pattern = rf'127\.0\.0\.1 {answer.headers["x-zato-cid"]}/0\.\d+ "zato\.ping" \[.*\] "GET /zato/ping HTTP/1\.1" 200 '
 
     def has_line() -> bool:
-        import re
-
         return re.search(pattern, (api.server.logs / 'http_access.log').read_text()) is not None
 
     eventually(has_line, 'the line')

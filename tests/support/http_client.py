@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -106,14 +107,14 @@ class Server:
     def __init__(self, *, tls: dict[str, str] | None = None, log: str = '', **limits: float) -> None:
         """tls: paths of PEM files: `certificate`, `key` and, to require them, `clients`.  log: path."""
         options = {'tls': tls, 'log': log, 'limits': limits}
+        self._errors = TemporaryFile()
         self._process = subprocess.Popen(
             [sys.executable, '-c', _PROGRAM, json.dumps(options)],
             cwd=TOP,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._errors,
         )
-        self.errors = b''  #: what it logged, once it has ended
         self.port: int = self.listen()
 
     def __enter__(self) -> Server:
@@ -123,9 +124,14 @@ class Server:
         self.stop()
 
     def stop(self) -> None:
-        """Twice is safe."""
-        if not self.errors and self._process.stdin and not self._process.stdin.closed:
-            _, self.errors = self._process.communicate(timeout=PATIENCE)
+        self._process.communicate(timeout=PATIENCE)
+        self._errors.close()
+
+    @property
+    def errors(self) -> str:
+        """What it has logged."""
+        self._errors.seek(0)
+        return self._errors.read().decode()
 
     def connect(self, tls: ssl.SSLContext | None = None, receive_buffer: int = 0) -> Client:
         sock = socket.socket()
@@ -152,8 +158,7 @@ class Server:
         assert self._process.stdout
         line = self._process.stdout.readline()
         if not line:
-            _, self.errors = self._process.communicate(timeout=PATIENCE)
-            raise EOFError(self.errors.decode())
+            raise EOFError(self.errors)
         return json.loads(line)
 
     def ask(self, command: str) -> Any:

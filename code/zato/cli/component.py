@@ -11,7 +11,7 @@ import click
 from zato.cli.error import NOT_A_COMPONENT, NOT_A_SERVER, CommandError
 from zato.client.admin import AdminClient
 from zato.common.component import ServerDirectory, read_info
-from zato.common.config.reader import read_server_conf
+from zato.common.config.reader import read_server_stanza
 from zato.common.config.secrets import Secrets
 from zato.common.exception import ConfigError
 
@@ -52,7 +52,7 @@ def address_of(server: ServerDirectory) -> tuple[str, int]:
     try:
         text = server.address.read_text(encoding='utf-8').strip()
     except FileNotFoundError:
-        text = read_server_conf(server.server_conf, os.environ).main.gunicorn_bind
+        text = read_server_stanza(server.server_conf, os.environ, 'main').gunicorn_bind
     host, _, port = text.rpartition(':')
     host = host.strip('[]')
     if not port.isdigit():
@@ -69,7 +69,7 @@ def client_of(server: ServerDirectory, *, timeout: float = 60.0, path: str = '/z
 
 def _tls_of(server: ServerDirectory) -> ssl.SSLContext | None:
     """What verifies this very server: its own certificate, whatever name it was reached by."""
-    crypto = read_server_conf(server.server_conf, os.environ).crypto
+    crypto = read_server_stanza(server.server_conf, os.environ, 'crypto')
     if not crypto.use_tls:
         return None
     context = ssl.create_default_context(cafile=str(server.repo / crypto.cert_location))

@@ -13,7 +13,7 @@ import click
 from zato.cli.component import PATH, server_of
 from zato.cli.error import FAILED, NO_FILE, TIMEOUT, CommandError
 from zato.common.component import ServerDirectory
-from zato.common.config.reader import read_server_conf
+from zato.common.config.reader import read_server_stanza
 from zato.common.exception import IPCError
 from zato.common.ipc import call_workers, socket_directory
 
@@ -31,12 +31,12 @@ def hot_deploy(path: Path, files: tuple[Path, ...]) -> None:
     server = server_of(path)
     if not server.running_pid():
         raise CommandError(f'{server.path} is not running; start it with: zato start {server.path}', NO_FILE)
-    conf = read_server_conf(server.server_conf, os.environ)
-    folder = (server.repo / conf.hot_deploy.pickup_dir).resolve()
+    conf = read_server_stanza(server.server_conf, os.environ, 'hot_deploy')
+    folder = (server.repo / conf.pickup_dir).resolve()
     errors = []
     for file in files:
         try:
-            _deploy(server, file, folder / file.name, conf.hot_deploy.check_timeout + _GRACE)
+            _deploy(server, file, folder / file.name, conf.check_timeout + _GRACE)
         except CommandError as e:
             errors.append(e)
     if errors:

@@ -15,8 +15,9 @@ import click
 from zato.cli.component import PATH, address_of, component_of, servers_of
 from zato.cli.error import ALREADY_RUNNING, FAILED_TO_START, NO_FILE, CommandError
 from zato.common.component import ServerDirectory
-from zato.common.config.reader import read_server_conf
+from zato.common.config.reader import read_server_stanza
 from zato.common.config.secrets import Secrets
+from zato.common.config.server_conf import Main
 from zato.common.exception import ZatoException
 from zato.common.lock import is_locked
 
@@ -24,6 +25,7 @@ _START_TIMEOUT = 180.0  #: seconds
 _READY = 'ready'
 _FAILED = 'failed: '
 _STOP_GRACE = 20.0  #: seconds past its own graceful timeout that a server may take to stop
+_FAILED_GRACE = 10.0
 _POLL = 0.02
 
 
@@ -43,9 +45,18 @@ class Started:
             text = _read_report(report.fileno())
         if text == _READY:
             return
+        self._end()
         reason = text.removeprefix(_FAILED) if text else self._reason_from_log()
         code = ALREADY_RUNNING if 'running already' in reason else FAILED_TO_START
         raise CommandError(f'{self.server.path} did not start: {reason}', code)
+
+    def _end(self) -> None:
+        """Its processes end by themselves when a start fails; one that does not is told to."""
+        try:
+            self.process.wait(_FAILED_GRACE)
+        except subprocess.TimeoutExpired:
+            self.process.terminate()
+            self.process.wait()
 
     def _reason_from_log(self) -> str:
         with self.server.server_log.open('rb') as log:
@@ -109,13 +120,21 @@ def stop_server(server: ServerDirectory) -> bool:
     pid = server.running_pid()
     if pid:
         os.kill(pid, signal.SIGTERM)
-    conf = read_server_conf(server.server_conf, os.environ)
-    end = monotonic() + conf.main.gunicorn_graceful_timeout + _STOP_GRACE
+    end = monotonic() + _graceful_timeout(server) + _STOP_GRACE
     while is_locked(server.lock):
         if monotonic() > end:
             raise CommandError(f'{server.path} has not stopped; see {server.server_log}')
         sleep(_POLL)
     return True
+
+
+def _graceful_timeout(server: ServerDirectory) -> float:
+    """What server.conf says; its default if it cannot be read, for even then a server must be stopped."""
+    try:
+        main = read_server_stanza(server.server_conf, os.environ, 'main')
+    except ZatoException:
+        main = Main()
+    return float(main.gunicorn_graceful_timeout)
 
 
 def _spawn(server: ServerDirectory, fg: bool, env_file: Path | None, secret_key: str) -> Started:

@@ -108,6 +108,21 @@ def read_server_conf(path: Path, environ: Mapping[str, str], get_secret: GetSecr
     return ServerConf(**values)
 
 
+def read_server_stanza(path: Path, environ: Mapping[str, str], stanza: str) -> Any:
+    """One stanza alone, whatever is wrong with the others; commands about a running server need no more.
+
+    Raises ConfigError.
+    """
+    conf = read_conf(path)
+    override(conf, path.name, 'Server', environ)
+    problems: list[str] = []
+    source = (environ, None)
+    value = _read_stanza(conf.get(stanza, {}), stanza, STANZAS[stanza], source, lambda msg, *_: problems.append(msg), [])
+    if problems:
+        raise ConfigError('\n'.join(problems), path=str(path))
+    return value
+
+
 def _read_stanza(
     raw: Mapping[str, Any],
     stanza: str,
