@@ -9,6 +9,7 @@ import argparse
 import shutil
 import signal
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType, ModuleType
@@ -30,11 +31,14 @@ def main() -> int:
         module.NAME: module for module in (rest_echo, latency, scaling, start, hot_deploy, memory)
     }
     arguments = _parse(list(benchmarks))
+    options = QUICK if arguments.quick else Options()
+    if arguments.rounds:
+        options = replace(options, rounds=arguments.rounds)
     report = Report(arguments.quick)
     print('Median, spread, "must / aim", verdict. *: others used the machine, so what depends on time is not clean.')
     try:
         for name in arguments.only or benchmarks:
-            benchmarks[name].run(report, QUICK if arguments.quick else Options())
+            benchmarks[name].run(report, options)
     except BenchError as e:
         print(f'Error: {e}', file=sys.stderr)
         return 2
@@ -47,6 +51,7 @@ def main() -> int:
 def _parse(names: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='python -m tests.bench', description='Measures speed and memory.')
     parser.add_argument('--only', nargs='+', choices=names, metavar='NAME', help=f'of {", ".join(names)}')
+    parser.add_argument('--rounds', type=int, metavar='N', help='more of them make medians steadier; default 5')
     parser.add_argument('--quick', action='store_true', help='fewer and shorter rounds, to see whether it works')
     parser.add_argument('--json', type=Path, default=ROOT / 'build' / 'bench.json', help='where every figure is written')
     return parser.parse_args()

@@ -75,9 +75,9 @@ def exactly(name: str, value: float, unit: str, **more: Any) -> Figure:
 
 
 def quiet(rounds: list[T], foreign: list[float]) -> tuple[list[T], bool]:
-    """The rounds in which others left the machine alone if at least half are such, else all; and which it is."""
+    """The rounds in which others left the machine alone if at least two are such, else all; and which it is."""
     clean = [item for item, share in zip(rounds, foreign, strict=True) if share < QUIET]
-    if 2 * len(clean) >= len(rounds):
+    if len(clean) >= 2:
         return clean, True
     return rounds, False
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import TracebackType
@@ -57,6 +57,11 @@ class Client:
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)
 
+    def send_for_ever(self, piece: bytes) -> None:
+        """Until the server has none of it any more, which raises OSError."""
+        while True:
+            self.send(piece)
+
     def get(self, path: str, *headers: str, method: str = 'GET') -> Answer:
         """Send a request without a body. Returns its answer."""
         self.send(request(path, *headers, method=method))
@@ -83,11 +88,12 @@ class Client:
         return answer
 
     def rest(self) -> bytes:
-        """Everything until the server closes."""
+        """Everything until the server closes; then this side closes, too."""
         try:
             while True:
                 self._receive()
         except EOFError:
+            self.socket.close()
             return self.input
 
     def _receive(self) -> None:
@@ -107,7 +113,7 @@ class Server:
     def __init__(self, *, tls: dict[str, str] | None = None, log: str = '', **limits: float) -> None:
         """tls: paths of PEM files: `certificate`, `key` and, to require them, `clients`.  log: path."""
         options = {'tls': tls, 'log': log, 'limits': limits}
-        self._errors = TemporaryFile()
+        self._errors = TemporaryFile()  # noqa: SIM115 `stop` closes it
         self._process = subprocess.Popen(
             [sys.executable, '-c', _PROGRAM, json.dumps(options)],
             cwd=TOP,
@@ -130,8 +136,7 @@ class Server:
     @property
     def errors(self) -> str:
         """What it has logged."""
-        self._errors.seek(0)
-        return self._errors.read().decode()
+        return os.pread(self._errors.fileno(), 1_000_000, 0).decode()  # a seek would move the process's own position
 
     def connect(self, tls: ssl.SSLContext | None = None, receive_buffer: int = 0) -> Client:
         sock = socket.socket()
@@ -161,12 +166,14 @@ class Server:
             raise EOFError(self.errors)
         return json.loads(line)
 
+    def start_drain(self, seconds: float) -> None:
+        """How many connections were cut off is what `listen` returns next."""
+        self.ask(f'drain {seconds}')
+
+    def drain(self, seconds: float) -> Any:
+        self.start_drain(seconds)
+        return self.listen()
+
     def ask(self, command: str) -> Any:
         self.tell(command)
         return self.listen()
-
-
-def running(**options: Any) -> Iterator[Server]:
-    """The body of a fixture."""
-    with Server(**options) as server:
-        yield server

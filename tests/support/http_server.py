@@ -5,8 +5,9 @@ It reads commands from standard input, a line each, and answers each with a line
 - `until running N`, `until connections N`: once that many requests wait for a `release`, once that many clients are there
 - `release`: lets requests to /wait go on
 - `nofile N`: the process may have only that many descriptors open
-- `freeze`: stop everything until the next command
-- `drain SECONDS`: how many connections were cut off; the process ends
+- `freeze`: stop everything but commands, until `thaw` or `drain`
+- `drain SECONDS`: drain and close; there is a second line once that is done, how many connections were cut off, and then
+  the process ends
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import resource
 import socket
 import ssl
 import sys
+import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import gevent
@@ -35,22 +38,24 @@ _POLL = 0.005
 
 
 class Application:
-    """Echoes bodies; the header X-Saw says what else it saw."""
+    """Echoes bodies; the header X-Saw says what else it saw, and how many requests there were before."""
 
     def __init__(self) -> None:
         self.running = 0
+        self.count = 0
         self.released = Event()
         self._special: dict[bytes, Callable[[bytes], Response | None]] = {
             b'big': lambda size: Response(200, b'x' * int(size), 'cid'),
             b'fail': self._fail,
             b'header': lambda value: Response(200, b'', 'cid', headers=((b'X-Echo', value), (b'Content-Length', b'5'))),
+            b'spin': self._spin,
             b'status': lambda status: Response(int(status), b'a body', 'cid'),
             b'stubborn': self._stay,
             b'wait': self._wait,
         }
 
     def respond(self, request: Request) -> Response:
-        _, name, *argument = request.path.split(b'/', 2) + [b'']
+        _, name, *argument = [*request.path.split(b'/', 2), b'']
         special = self._special.get(name)
         if special is not None:
             response = special(argument[0])
@@ -60,12 +65,19 @@ class Application:
             'method': request.method.decode(),
             'path': request.path.decode(),
             'query': request.query.decode(),
+            'count': self.count,
             'headers': {name.decode(): value.decode('latin-1') for name, value in request.headers.items()},
         }
+        self.count += 1
         return Response(200, request.body, 'cid', headers=((b'X-Saw', json.dumps(saw).encode()),), channel='echo')
 
     def reject(self, status: int, details: str) -> Response:
         return Response(status, details.encode(), 'cid')
+
+    def _spin(self, milliseconds: bytes) -> None:
+        end = time.monotonic() + int(milliseconds) / 1000
+        while time.monotonic() < end:
+            pass
 
     def _wait(self, _: bytes) -> None:
         self.running += 1
@@ -128,28 +140,36 @@ def main() -> None:
     for command in commands:
         match command:
             case ['until', 'running', number]:
-                _wait(lambda n=int(number): application.running == n)
+                _wait(partial(_is, application, 'running', int(number)))
             case ['until', 'connections', number]:
-                _wait(lambda n=int(number): server.connections == n)
+                _wait(partial(_is, server, 'connections', int(number)))
             case ['release']:
                 application.released.set()
             case ['nofile', number]:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (int(number), resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
             case ['freeze']:
                 commands.frozen = True
+            case ['thaw']:
+                commands.frozen = False
             case ['drain', seconds]:
                 commands.frozen = False
-                gevent.spawn(_drain, server, float(seconds))
-                gevent.sleep(0)
-                continue
+                draining = gevent.spawn(server.drain, float(seconds))
+                _wait(lambda: server.draining)
+                gevent.spawn(_finish, server, draining)
             case _:
                 raise ValueError(command)
         _say(None)
 
 
-def _drain(server: HTTPServer, seconds: float) -> None:
-    _say(server.drain(seconds))
+def _finish(server: HTTPServer, draining: gevent.Greenlet[..., int]) -> None:
+    left = draining.get()
+    server.close()
+    _say(left)
     os._exit(0)
+
+
+def _is(thing: object, name: str, value: int) -> bool:
+    return bool(getattr(thing, name) == value)
 
 
 def _wait(is_so: Callable[[], bool]) -> None:

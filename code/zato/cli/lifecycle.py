@@ -168,9 +168,9 @@ def _read_report(fd: int) -> str:
         if not ready:
             return f'{_FAILED}it was not ready in {_START_TIMEOUT:g} s'
         more = os.read(fd, 65_536)
-        if not more:
-            return data.decode(errors='replace')
         data += more
+        if not more or data.endswith(b'\n'):
+            return data.decode(errors='replace').strip().replace(' | ', '\n')
 
 
 def _stay(path: Path, started: list[Started]) -> None:

@@ -41,7 +41,7 @@ class Cipher:
 
         try:
             return self._fernet.decrypt(token.encode()).decode()
-        except InvalidToken:
+        except (InvalidToken, ValueError):
             raise CryptoError(msg='The secret was not encrypted with this key') from None
 
 

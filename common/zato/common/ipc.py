@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import stat
 import struct
 import tempfile
 from hashlib import sha256
@@ -20,28 +21,54 @@ from zato.common.exception import IPCError
 _LENGTH = struct.Struct('!I')
 _MAX_MESSAGE = 16_777_216
 _MAX_SOCKET_PATH = 107
+_CUT_OFF = 'The other side closed the connection in the middle of a message'
 _NAME_ROOM = 32  #: for '/' and the longest name of a socket
 
 
 def socket_directory(work: Path) -> Path:
     """Where a server's sockets are: `work/ipc`, or one in the user's runtime directory if that path would be too long.
 
-    It is created if need be, with mode 0700. Raises IPCError if somebody else owns it.
+    It is created if need be, with mode 0700. Raises IPCError if somebody else owns it, OSError.
     """
     path = work / 'ipc'
-    if len(os.fsencode(path)) + _NAME_ROOM > _MAX_SOCKET_PATH:
-        runtime = os.environ.get('XDG_RUNTIME_DIR') or tempfile.gettempdir()
-        digest = sha256(os.fsencode(work)).hexdigest()[:16]
-        path = Path(runtime) / f'zato-{os.getuid()}-{digest}'
-    path.mkdir(mode=0o700, exist_ok=True)
+    return _private(path) if _has_room(path) else _short_directory(work)
+
+
+def _has_room(path: Path) -> bool:
+    return len(os.fsencode(path)) + _NAME_ROOM <= _MAX_SOCKET_PATH
+
+
+def _short_directory(work: Path) -> Path:
+    """`work/ipc.at` is a link to it: who asks later may have another environment than who asked first."""
+    link = work / 'ipc.at'
+    name = f'zato-{os.getuid()}-{sha256(os.fsencode(work)).hexdigest()[:16]}'
+    if link.is_dir() and link.readlink().name == name:  # the link of a copied server is another one's
+        return _private(link.readlink())
+    for runtime in (os.environ.get('XDG_RUNTIME_DIR', ''), tempfile.gettempdir(), '/tmp'):
+        path = Path(runtime) / name
+        if runtime and os.access(runtime, os.W_OK | os.X_OK) and _has_room(path):
+            break
+    _private(path)
+    link.unlink(missing_ok=True)
+    link.symlink_to(path)
+    return path
+
+
+def _private(path: Path) -> Path:
+    """The directory, created if need be, if nobody else can enter it. Raises IPCError."""
+    if not path.is_symlink() and not path.exists():
+        path.mkdir(mode=0o700, exist_ok=True)
     status = path.lstat()
-    if status.st_uid != os.getuid() or path.is_symlink() or status.st_mode & 0o077:
+    if status.st_uid != os.getuid() or not stat.S_ISDIR(status.st_mode) or status.st_mode & 0o077:
         raise IPCError(msg=f'{path} must be a directory of this user with mode 0700')
     return path
 
 
 def send_message(sock: socket.socket, message: Any) -> None:
+    """Raises IPCError, OSError."""
     data = json.dumps(message).encode()
+    if len(data) > _MAX_MESSAGE:
+        raise IPCError(msg=f'A message of {len(data)} bytes is longer than {_MAX_MESSAGE}')
     sock.sendall(_LENGTH.pack(len(data)) + data)
 
 
@@ -54,6 +81,8 @@ def receive_message(sock: socket.socket) -> Any:
     if length > _MAX_MESSAGE:
         raise IPCError(msg=f'A message of {length} bytes is longer than {_MAX_MESSAGE}')
     data = _receive_exactly(sock, length)
+    if len(data) < length:
+        raise IPCError(msg=_CUT_OFF)
     try:
         return json.loads(data)
     except ValueError as e:
@@ -90,11 +119,21 @@ def call_workers(directory: Path, operation: str, /, *, timeout: float = 2.0, **
         try:
             answers[pid] = call(path, operation, timeout=timeout, **arguments)
         except IPCError as e:
-            if isinstance(e.__cause__, ConnectionRefusedError | FileNotFoundError):
-                path.unlink(missing_ok=True)  # its worker is gone
-            else:
+            if not isinstance(e.__cause__, ConnectionRefusedError | FileNotFoundError):
                 answers[pid] = e
+            elif _is_gone(pid):  # and not just between creating its socket and listening
+                path.unlink(missing_ok=True)
     return answers
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    return False
 
 
 def _receive_exactly(sock: socket.socket, size: int) -> bytes:
@@ -103,7 +142,7 @@ def _receive_exactly(sock: socket.socket, size: int) -> bytes:
         more = sock.recv(size - len(data))
         if not more:
             if data:
-                raise IPCError(msg='The other side closed the connection in the middle of a message')
+                raise IPCError(msg=_CUT_OFF)
             return b''
         data += more
     return data

@@ -23,8 +23,6 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zato.server.http.limits import Limits
-
 FOLDER = Path(__file__).parents[2] / 'corpus' / 'http'
 LIMITS = {'request_line': 256, 'head': 1024, 'headers': 20, 'body': 1000}
 
@@ -54,10 +52,6 @@ class Case:
     @property
     def is_head(self) -> bool:
         return self.data.lstrip().startswith(b'HEAD ')
-
-
-def limits() -> Limits:
-    return Limits(request_line=256, head=1024, headers=20, body=1000)
 
 
 def decode(text: str) -> bytes:
@@ -90,7 +84,7 @@ def read_expected(text: str) -> tuple[list[Expected], bool]:
             case 'answer':
                 answers.append(Expected(value))
             case 'saw':
-                answers[-1].saw = value
+                answers[-1].saw = decode(value).decode()
             case 'header':
                 answers[-1].headers.append(value)
             case 'body':

@@ -10,7 +10,7 @@ from zato.common.exception import ConfigError
 
 def read_env_file(path: Path) -> dict[str, str]:
     """Raises ConfigError."""
-    conf = read_conf(path)
+    conf = read_conf(path, has_lists=False)
     if 'env' not in conf.sections:
         raise ConfigError('there is no stanza [env]', path=str(path))
-    return {name: ', '.join(value) if isinstance(value, list) else str(value) for name, value in conf['env'].items()}
+    return {name: str(conf['env'][name]) for name in conf['env'].scalars}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
+from math import inf
 from typing import Any, get_type_hints
 
 _TRUE = frozenset({'true', 'yes', 'on', '1'})
@@ -82,7 +83,7 @@ def _to_number(raw: str, type_: Any, declaration: Option) -> Any:
         value = type_(raw.strip().replace('_', ''))
     except ValueError:
         raise ValueError(rule) from None
-    if (low is not None and value < low) or (high is not None and value > high) or value != value:
+    if (low is not None and value < low) or (high is not None and value > high) or value != value or abs(value) == inf:
         raise ValueError(rule)
     return value
 

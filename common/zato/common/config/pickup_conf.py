@@ -22,6 +22,9 @@ def read_pickup_conf(path: Path) -> list[Path]:
         return []
     conf = read_conf(path)
     found: list[Path] = []
+    for key in conf.scalars:
+        line = find_line(path, '', key)
+        raise ConfigError(f'key `{key}` stands before the first stanza', path=str(path), line=line)
     for stanza in conf.sections:
         line = find_line(path, stanza)
         if not stanza.startswith(_PREFIX):
@@ -30,9 +33,12 @@ def read_pickup_conf(path: Path) -> list[Path]:
             if key not in _KEYS:
                 line = find_line(path, stanza, key)
                 raise ConfigError(f'unknown key `{key}`{nearest(key, _KEYS)}', path=str(path), line=line)
-        if 'pickup_from' not in conf[stanza]:
+        value = conf[stanza].get('pickup_from')
+        if not value or isinstance(value, dict):
             raise ConfigError(f'[{stanza}] has no pickup_from', path=str(path), line=line)
-        value = conf[stanza]['pickup_from']
         for item in value if isinstance(value, list) else [value]:
-            found.append((path.parent / Path(item).expanduser()).resolve())
+            try:
+                found.append((path.parent / Path(item).expanduser()).resolve())
+            except RuntimeError as e:
+                raise ConfigError(f'{item}: {e}', path=str(path), line=find_line(path, stanza, 'pickup_from')) from None
     return found

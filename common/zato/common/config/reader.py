@@ -24,25 +24,37 @@ logger = logging.getLogger(__name__)
 
 SECRET_PREFIX = 'zato+secret://'
 
-#: stanza.key of secrets.conf → the decrypted text. Raises CryptoError.
+#: stanza.key of secrets.conf → the decrypted text. Raises ConfigError.
 GetSecret = Callable[[str], str]
 
+#: (stanza, key) → the environment variable that its value is from.
+Overrides = dict[tuple[str, str], str]
 
-def read_conf(path: Path) -> ConfigObj:
-    """The file as it stands, nothing resolved. Raises ConfigError."""
+
+def read_conf(path: Path, *, has_lists: bool = True) -> ConfigObj:
+    """The file as it stands, nothing resolved. has_lists: does a comma make a list of a value? Raises ConfigError."""
     try:
-        lines = path.read_text(encoding='utf-8').splitlines()
+        lines = path.read_text(encoding='utf-8-sig').splitlines()
     except FileNotFoundError:
         raise ConfigError('the file is missing', path=str(path)) from None
     except (OSError, UnicodeDecodeError) as e:
         raise ConfigError(f'the file cannot be read: {e}', path=str(path)) from None
     try:
-        return ConfigObj(lines, encoding='utf-8', interpolation=False)
+        conf = ConfigObj(lines, encoding='utf-8', interpolation=False, list_values=has_lists)
     except ConfigObjError as e:
         first = e.errors[0] if getattr(e, 'errors', None) else e
         reason = re.sub(r' at line \d+\.?$', '', str(first)).rstrip('.')
         text = (first.line or '').strip()
         raise ConfigError(f'{reason}: `{text}`', path=str(path), line=first.line_number or 0) from None
+    if not has_lists:
+        conf.walk(_unquote)  # which ConfigObj does only where it looks for lists
+    return conf
+
+
+def _unquote(section: Any, key: str) -> None:
+    value = section[key]
+    if len(value) > 1 and value[0] == value[-1] and value[0] in '\'"':
+        section[key] = value[1:-1]
 
 
 def resolve(raw: Any, environ: Mapping[str, str], get_secret: GetSecret | None, where: str) -> Any:
@@ -60,8 +72,9 @@ def resolve(raw: Any, environ: Mapping[str, str], get_secret: GetSecret | None, 
     return raw
 
 
-def override(conf: ConfigObj, file_name: str, component: str, environ: Mapping[str, str]) -> None:
-    """Apply `Zato_Config_<Component>_<file>_…` to what was read from that file."""
+def override(conf: ConfigObj, file_name: str, component: str, environ: Mapping[str, str]) -> Overrides:
+    """Apply `Zato_Config_<Component>_<file>_…` to what was read from that file. Returns what was overridden by what."""
+    done: Overrides = {}
     prefix = f'Zato_Config_{component}_{file_name.replace(".", "__").replace("-", "__")}_'
     for name, value in environ.items():
         if not name.startswith(prefix):
@@ -70,39 +83,48 @@ def override(conf: ConfigObj, file_name: str, component: str, environ: Mapping[s
         stanzas = [stanza for stanza in {*conf.sections, *STANZAS, *OPEN_STANZAS} if rest.startswith(f'{stanza}_')]
         if stanzas:
             stanza = max(stanzas, key=len)
-            conf.setdefault(stanza, {})[rest.removeprefix(f'{stanza}_')] = value
+            key = rest.removeprefix(f'{stanza}_')
+            conf.setdefault(stanza, {})[key] = value
+            done[stanza, key] = name
         else:
             logger.warning('Environment variable %s names no stanza of %s', name, file_name)
+    return done
 
 
 def read_server_conf(path: Path, environ: Mapping[str, str], get_secret: GetSecret | None = None) -> ServerConf:
     """Raises ConfigError that lists everything wrong with the file, a line each."""
     conf = read_conf(path)
-    override(conf, path.name, 'Server', environ)
-    _apply_short_overrides(conf, environ)
-    problems: list[ConfigError] = []
+    problems: list[str] = []
     ignored: list[str] = []
+    overrides: Overrides = {}
 
     def problem(msg: str, stanza: str, key: str = '') -> None:
-        problems.append(ConfigError(msg, path=str(path), line=find_line(path, stanza, key)))
+        if (stanza, key) in overrides:
+            problems.append(f'environment variable {overrides[stanza, key]}: {msg}')
+        else:
+            problems.append(str(ConfigError(msg, path=str(path), line=find_line(path, stanza, key))))
 
-    for key in conf.scalars:
+    for key in list(conf.scalars):
         problem(f'key `{key}` stands before the first stanza', '', key)
+        del conf[key]
+    overrides.update(override(conf, path.name, 'Server', environ))
+    overrides.update(_apply_short_overrides(conf, environ))
     for stanza in conf.sections:
         if '*' in CLASSIC.get(stanza, ()):
             ignored.append(f'[{stanza}]')
         elif stanza not in STANZAS and stanza not in OPEN_STANZAS:
             problem(f'unknown stanza [{stanza}]{nearest(stanza, [*STANZAS, *OPEN_STANZAS])}', stanza)
+    source = (environ, get_secret)
     values: dict[str, Any] = {}
     for stanza, cls in STANZAS.items():
-        values[stanza] = _read_stanza(conf.get(stanza, {}), stanza, cls, (environ, get_secret), problem, ignored)
+        values[stanza] = _read_stanza(conf.get(stanza, {}), stanza, cls, source, problem, ignored)
+    plain = read_conf(path, has_lists=False)  # a comma in these is just a comma
     for stanza in OPEN_STANZAS:
-        values[stanza] = {
-            key: str(resolve(value, environ, get_secret, f'{path}, [{stanza}] {key}'))
-            for key, value in conf.get(stanza, {}).items()
-        }
+        as_written = plain[stanza] if stanza in plain.sections else {}
+        texts = {key: conf[stanza][key] if (stanza, key) in overrides else as_written[key] for key in conf.get(stanza, {})}
+        values[stanza] = _read_open_stanza(texts, stanza, source, problem)
     if problems:
-        raise ConfigError('\n'.join(str(item) for item in problems))
+        raise ConfigError('\n'.join(problems))
     if ignored:
         logger.warning('%s: not used by this version: %s', path, ', '.join(ignored), extra={'action': 'config.unused'})
     return ServerConf(**values)
@@ -114,6 +136,8 @@ def read_server_stanza(path: Path, environ: Mapping[str, str], stanza: str) -> A
     Raises ConfigError.
     """
     conf = read_conf(path)
+    for key in list(conf.scalars):
+        del conf[key]
     override(conf, path.name, 'Server', environ)
     problems: list[str] = []
     source = (environ, None)
@@ -141,33 +165,61 @@ def _read_stanza(
                 problem(f'unknown key `{key}` in [{stanza}]{nearest(key, list(known))}', stanza, key)
             continue
         type_, declaration, _ = known[key]
-        text = resolve(text, *source, f'[{stanza}] {key}')
         try:
+            text = _resolve_value(text, source, f'[{stanza}] {key}')
             values[key] = convert(text, type_, declaration)
+        except ConfigError as e:
+            problem(f'[{stanza}] {key}: {e}', stanza, key)
         except ValueError as e:
             problem(f'[{stanza}] {key} {e}, not `{text}`', stanza, key)
     return cls(**values)
 
 
-def _apply_short_overrides(conf: ConfigObj, environ: Mapping[str, str]) -> None:
+def _read_open_stanza(
+    raw: Mapping[str, Any],
+    stanza: str,
+    source: tuple[Mapping[str, str], GetSecret | None],
+    problem: Callable[[str, str, str], None],
+) -> dict[str, str]:
+    values = {}
+    for key, text in raw.items():
+        try:
+            values[key] = str(_resolve_value(text, source, f'[{stanza}] {key}'))
+        except ConfigError as e:
+            problem(f'[{stanza}] {key}: {e}', stanza, key)
+    return values
+
+
+def _resolve_value(raw: Any, source: tuple[Mapping[str, str], GetSecret | None], where: str) -> Any:
+    if isinstance(raw, dict):
+        raise ConfigError('must be a value, not a stanza')
+    return resolve(raw, *source, where)
+
+
+def _apply_short_overrides(conf: ConfigObj, environ: Mapping[str, str]) -> Overrides:
     main = conf.setdefault('main', {})
+    done: Overrides = {}
     if workers := environ.get('Zato_Config_Num_Threads'):
         main['gunicorn_workers'] = workers
+        done['main', 'gunicorn_workers'] = 'Zato_Config_Num_Threads'
     host, port = environ.get('Zato_Config_Bind_Host'), environ.get('Zato_Config_Bind_Port')
     if host or port:
-        old_host, _, old_port = str(main.get('gunicorn_bind', '0.0.0.0:17010')).rpartition(':')
+        old = str(resolve(main.get('gunicorn_bind', declared(STANZAS['main'])['gunicorn_bind'][2]), environ, None, 'bind'))
+        old_host, _, old_port = old.rpartition(':')
         main['gunicorn_bind'] = f'{host or old_host}:{port or old_port}'
+        done['main', 'gunicorn_bind'] = 'Zato_Config_Bind_Host' if host else 'Zato_Config_Bind_Port'
+    return done
 
 
 def find_line(path: Path, stanza: str, key: str = '') -> int:
     """The line of a key, or of a stanza's header, 1 for the first; 0 if it is not in the file."""
     current = ''
-    for number, line in enumerate(path.read_text(encoding='utf-8').splitlines(), 1):
+    for number, line in enumerate(path.read_text(encoding='utf-8-sig').splitlines(), 1):
         text = line.strip()
-        if text.startswith('['):
-            current = text.strip('[] ')
+        if header := re.match(r'\[+\s*(.*?)\s*\]', text):
+            current = header[1].strip('\'"')
             if current == stanza and not key:
                 return number
-        elif current == stanza and key and re.match(rf'{re.escape(key)}\s*=', text):
+        elif current == stanza and key and re.match(rf'["\']?{re.escape(key)}["\']?\s*=', text):
             return number
     return 0

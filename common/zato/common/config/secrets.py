@@ -30,15 +30,17 @@ class Secrets:
         stanza, _, key = name.partition('.')
         try:
             token = self._conf[stanza][key]
-        except KeyError:
+        except (KeyError, TypeError):
             raise ConfigError(f'[{stanza}] {key} is missing', path=str(self._path)) from None
         try:
-            return self.cipher.decrypt(token)
+            return self.cipher.decrypt(str(token))
         except CryptoError as e:
             raise ConfigError(f'[{stanza}] {key}: {e}', path=str(self._path)) from None
 
     def _key(self, environ: Mapping[str, str]) -> str:
-        raw = str(self._conf.get('secret_keys', {}).get('key1', ''))
+        raw = str(self._conf['secret_keys'].get('key1', '')) if 'secret_keys' in self._conf.sections else ''
+        if not raw:
+            raise ConfigError('[secret_keys] key1 is missing', path=str(self._path))
         if raw == _STDIN:
             return sys.stdin.readline().strip()
         if not raw.startswith('$'):
@@ -50,9 +52,9 @@ class Secrets:
     def _cipher(self, key: str) -> Cipher:
         try:
             cipher = Cipher(key)
-            if cipher.decrypt(self._conf['zato']['well_known_data']) == WELL_KNOWN_DATA:
+            if cipher.decrypt(str(self._conf['zato']['well_known_data'])) == WELL_KNOWN_DATA:
                 return cipher
-        except KeyError:
+        except (KeyError, TypeError):
             raise ConfigError('[zato] well_known_data is missing', path=str(self._path)) from None
         except CryptoError:
             pass  # the same error as below

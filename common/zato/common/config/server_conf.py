@@ -86,13 +86,6 @@ class ComponentEnabled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UserConfig:
-    """Files that services read as self.user_config.<name>; relative to this directory."""
-
-    user: str = option('./user.conf', 'Read as self.user_config.user')
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerConf:
     """One server.conf. user_config: name → path, with more of them than `user` if the file says so."""
 

@@ -83,6 +83,7 @@ def _typed(value: Any, where: str) -> Any:
     if value in ('True', 'False'):
         return value == 'True'
     try:
-        return int(value)
+        number = int(value)
     except ValueError:
         return value
+    return number if str(number) == value else value  # 007 and +48 are no numbers but codes

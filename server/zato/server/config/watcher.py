@@ -137,10 +137,14 @@ class SnapshotWatcher:
     def _look(self) -> dict[Path, tuple[int, int]]:
         found = {}
         for directory in self._directories:
-            for path in directory.iterdir():
+            try:
+                paths = list(directory.iterdir())
+            except OSError:
+                continue  # it may be there the next time
+            for path in paths:
                 try:
                     status = path.stat()
-                except FileNotFoundError:
+                except OSError:
                     continue
                 found[path] = (status.st_mtime_ns, status.st_size)
         return found

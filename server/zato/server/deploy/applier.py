@@ -15,12 +15,14 @@ from zato.common.alarm import Alarms
 from zato.common.clock import SYSTEM_CLOCK, Clock
 from zato.server.deploy.checker import describe_error
 from zato.server.deploy.loader import ModuleLoader, Source, compile_services
-from zato.server.deploy.versions import ModuleStore, ModuleVersion, Snapshot
+from zato.server.deploy.versions import ModuleStore, ModuleVersion, Snapshot, StoreUnavailable
 
 if TYPE_CHECKING:
     from zato.server.service.store import ServiceStore
 
 logger = logging.getLogger(__name__)
+
+_STORE = 'deployments'  #: subject of the alarm
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,20 @@ class Applier:
         self._lock = RLock()
 
     def apply(self) -> None:
-        """Load what changed. A module that fails here stays as it was in this worker, with an alarm."""
+        """Load what changed. A module that fails here stays as it was in this worker, with an alarm.
+
+        If the store cannot be read, what is loaded goes on being served, with an alarm; StoreUnavailable is raised
+        where nothing was ever read, since a worker without the users' services must not take requests.
+        """
         with self._lock:
-            snapshot = self._store.read()
+            try:
+                snapshot = self._store.read()
+            except StoreUnavailable as e:
+                if self._revision < 0:
+                    raise
+                self._alarms.begin(_STORE, str(e), 'what is loaded goes on being served', action='store.failed')
+                return
+            self._alarms.end(_STORE)
             if snapshot.revision == self._revision:
                 return
             changed = [version for path, version in snapshot.modules.items() if self._tried.get(path) != version.revision]
@@ -101,7 +114,7 @@ class Applier:
     def _read(self) -> Snapshot:
         try:
             return self._store.read()
-        except (OSError, ValueError):
+        except StoreUnavailable:
             return Snapshot()
 
     def _apply_each(self, versions: list[ModuleVersion]) -> None:

@@ -29,6 +29,7 @@ from zato.server.deploy.loader import (
     class_lines,
     compile_services,
     import_name,
+    imported_names,
     is_shadowed,
     service_classes,
 )
@@ -41,17 +42,22 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SOCKET_NAME = 'checker.sock'
+_PATIENCE = 5.0  #: seconds that a caller may take over each part of its request
 _PR_SET_PDEATHSIG = 1
 _CRASHES = {signal.SIGSEGV: 'crashed the interpreter', signal.SIGABRT: 'aborted the interpreter'}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """What a module turned out to be. without_handler: (class, line) of services that handle nothing."""
+    """What a module turned out to be. without_handler: (class, line) of services that handle nothing.
+
+    imports: names of all modules that its import statements may refer to.
+    """
 
     module: str
     services: tuple[ServiceDeclaration, ...] = ()
     without_handler: tuple[tuple[str, int], ...] = ()
+    imports: tuple[str, ...] = ()
     is_shadowed: bool = False
 
 
@@ -96,6 +102,7 @@ def check(directory: Path, changed: list[ModuleText], others: list[ModuleText], 
             module=item['module'],
             services=tuple(ServiceDeclaration(**service) for service in item['services']),
             without_handler=tuple((name, line) for name, line in item['without_handler']),
+            imports=tuple(item['imports']),
             is_shadowed=item['is_shadowed'],
         )
         for item in answer['checked']
@@ -125,6 +132,7 @@ def serve(directory: Path, is_parent_alive: Callable[[], bool]) -> NoReturn:
     while is_parent_alive():
         connection, _ = listener.accept()
         with connection:
+            connection.settimeout(_PATIENCE)
             try:
                 request = ipc.receive_message(connection)
                 if request is not None:
@@ -206,7 +214,10 @@ def _run_child(request: dict[str, Any], writing: int) -> NoReturn:
         os.dup2(nothing, fd)
     try:
         reinit()
-        answer = _import_all(request)
+        try:
+            answer = _import_all(request)
+        except OSError as e:  # a text that it should read
+            answer = _failure(request, f'it could not be checked: {e}')
         data = memoryview(json.dumps(answer).encode())
         while data:
             data = data[os.write(writing, data) :]
@@ -219,8 +230,13 @@ def _import_all(request: dict[str, Any]) -> dict[str, Any]:
     loader.install()
     changed = [ModuleText(**item) for item in request['changed']]
     sources = {}
-    for item in [*changed, *(ModuleText(**other) for other in request['others'])]:
+    for item in changed:
         sources[item.path] = Source(item.module, item.path, Path(item.text_path).read_bytes())
+    for item in (ModuleText(**other) for other in request['others']):
+        try:
+            sources[item.path] = Source(item.module, item.path, Path(item.text_path).read_bytes())
+        except FileNotFoundError:
+            continue  # one lost text must not keep everything else from being deployed
     loader.offer(sources.values())
     checked = []
     for item in changed:
@@ -247,6 +263,7 @@ def _describe(module: ModuleType, source: Source) -> Checked:
             for cls in service_classes(module)
             if not has_handler(cls) and cls not in bases
         ),
+        imports=tuple(sorted(imported_names(source))),
         is_shadowed=import_name(source.module) != source.module and is_shadowed(source.module),
     )
 

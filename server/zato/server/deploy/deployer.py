@@ -7,6 +7,7 @@ It is never deployed because it differs from the active version: undoing a rollb
 from __future__ import annotations
 
 import logging
+import stat
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +16,7 @@ from zato.common.alarm import Alarms
 from zato.common.clock import SYSTEM_CLOCK, Clock
 from zato.common.exception import DeploymentError, IPCError
 from zato.server.deploy.checker import Checked, CheckFailed, ModuleText
-from zato.server.deploy.loader import imported_names
-from zato.server.deploy.versions import ModuleStore, ModuleVersion, Seen, Snapshot, digest_of
+from zato.server.deploy.versions import ModuleStore, ModuleVersion, Seen, Snapshot, StoreUnavailable, digest_of
 from zato.server.service.naming import is_reserved, module_name
 
 logger = logging.getLogger(__name__)
@@ -62,16 +62,22 @@ class Deployer:
         self._deployed = deployed
         self._candidate = text_directory / 'candidate.py'
         self._clock = clock
+        self._alarmed: set[Path] = set()
 
     def scan(self, directories: Iterable[Path], *, retry: bool = False) -> None:
         """Deploy whatever changed in these directories.
 
         retry: what was refused before, except for taking too long, is tried again, for what it lacked may be there now.
         """
+        try:
+            late = {key for key, seen in self._store.read().seen.items() if seen.is_late}
+        except StoreUnavailable as e:
+            logger.error('Nothing is deployed: %s', e, extra={'action': 'deploy.failed'})
+            return
         for directory in directories:
             if directory.is_dir():
                 for path in in_order(filter(is_deployable, directory.iterdir())):
-                    self.deploy(path, retry=retry and not self._was_late(path))
+                    self.deploy(path, retry=retry and str(path) not in late)
 
     def deploy(self, path: Path, *, retry: bool = True) -> None:
         """Deploy a file if it changed. Errors are logged, and remembered for the receipt; none is raised.
@@ -80,26 +86,39 @@ class Deployer:
         """
         if not is_deployable(path):
             return
-        key = str(path)
         try:
-            source = self._read(path)
+            self._deploy_changed(path, self._read(path), retry)
         except FileNotFoundError:
-            return  # gone again; removing a file undeploys nothing
-        except OSError as e:
-            logger.error('%s cannot be read: %s', path, e, extra={'action': 'deploy.failed'})
-            return
-        digest = digest_of(source)
-        try:
-            last = self._store.read().seen.get(key)
-            if last is not None and last.sha256 == digest and not (last.error and retry):
-                if last.error:
-                    self._alarms.begin(f'deploy:{key}', last.error, _WHAT_TO_DO, action='deploy.failed', log=False)
-                return
-            seen = Seen(sha256=digest, attempt=last.attempt + 1 if last else 1)
-            self._deploy_or_refuse(path, source, seen)
-        except (OSError, ValueError) as e:
+            self._end_alarm(path)  # gone again; removing a file undeploys nothing
+        except (OSError, StoreUnavailable) as e:
+            self._begin_alarm(path, f'not deployed: {e}', 'mend that, then save the file again', log=True)
+        except Exception as e:
             logger.exception('%s was not deployed', path, extra={'action': 'deploy.failed'})
-            self._alarms.begin(f'deploy:{key}', str(e), 'see server.log', action='deploy.failed', log=False)
+            self._begin_alarm(path, f'{type(e).__name__}: {e}', 'see server.log')
+
+    def end_alarms_of_gone_files(self) -> None:
+        """A file that was refused and is gone needs nobody any more."""
+        for path in [path for path in self._alarmed if not path.exists()]:
+            self._end_alarm(path)
+
+    def _deploy_changed(self, path: Path, source: bytes, retry: bool) -> None:
+        digest = digest_of(source)
+        last = self._store.read().seen.get(str(path))
+        if last is not None and last.sha256 == digest and not (last.error and retry):
+            if last.error:
+                self._begin_alarm(path, last.error, _WHAT_TO_DO)
+            else:
+                self._end_alarm(path)
+            return
+        self._deploy_or_refuse(path, source, Seen(sha256=digest, attempt=last.attempt + 1 if last else 1))
+
+    def _begin_alarm(self, path: Path, what: str, what_to_do: str, *, log: bool = False) -> None:
+        self._alarms.begin(f'deploy:{path}', what, what_to_do, action='deploy.failed', log=log)
+        self._alarmed.add(path)
+
+    def _end_alarm(self, path: Path) -> None:
+        self._alarms.end(f'deploy:{path}')
+        self._alarmed.discard(path)
 
     def _deploy_or_refuse(self, path: Path, source: bytes, seen: Seen) -> None:
         key = str(path)
@@ -116,7 +135,7 @@ class Deployer:
         logger.info('Deployed %d service(s) from `%s` -> %s', len(names), path, names, extra={'action': 'deploy.done'})
         for warning in warnings:
             logger.warning('%s', warning, extra={'action': 'deploy.warning'})
-        self._alarms.end(f'deploy:{key}')
+        self._end_alarm(path)
         self._deployed(revision)
         self._retry_those_missing(version.module)
 
@@ -126,7 +145,7 @@ class Deployer:
         self._store.refuse(str(path), replace(seen, error=e.msg))
         details = f'\n{e.details.rstrip()}' if e.details else ''
         logger.error('Not deployed: %s%s', e.msg, details, extra={'action': 'deploy.failed'})
-        self._alarms.begin(f'deploy:{path}', e.msg, _WHAT_TO_DO, action='deploy.failed', log=False)
+        self._begin_alarm(path, e.msg, _WHAT_TO_DO)
 
     def _retry_those_missing(self, module: str) -> None:
         """What was refused since it could not import `module` may work now."""
@@ -134,24 +153,24 @@ class Deployer:
             if seen.error and seen.missing.split('.')[0] == module.split('.')[0]:
                 self.deploy(Path(key))
 
-    def _was_late(self, path: Path) -> bool:
-        seen = self._store.read().seen.get(str(path))
-        return seen is not None and seen.is_late
-
     def _read(self, path: Path) -> bytes:
-        source = path.read_bytes()
-        if len(source) > _MAX_SIZE:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError('it is not a regular file')  # opening a FIFO would wait for ever
+        if status.st_size > _MAX_SIZE:
             raise OSError(f'it has more than {_MAX_SIZE} bytes')
-        return source
+        return path.read_bytes()
 
     def _prepare(self, path: Path, source: bytes, seen: Seen) -> tuple[ModuleVersion, list[str], list[str], list[str]]:
         """The new version, warnings, and paths of modules to load anew and to remove. Raises DeploymentError."""
         snapshot = self._store.read()
         key = str(path)
         module = module_name(path)
-        moved = self._moved_from(path, module, snapshot)
+        moved = self._moved_from(path, module, seen.sha256, snapshot)
         others = {other: version for other, version in snapshot.modules.items() if other not in (key, *moved)}
-        imports = self._imports(key, source, module, others)
+        for other in others.values():
+            if other.module == module:
+                raise DeploymentError(f'there is a module `{module}` already, from {other.path}', path=key)
         dependants = [version for version in snapshot.dependants(module) if version.path in others]
         checked, *_ = self._run_check(key, module, source, dependants, others)
         self._refuse_names_in_use(key, checked, others)
@@ -165,35 +184,23 @@ class Deployer:
             revision=0,
             deployed=self._clock.utcnow().isoformat(),
             services=checked.services,
-            imports=imports,
+            imports=tuple(sorted({other.module for other in others.values()}.intersection(checked.imports))),
         )
         return version, _warnings(key, checked, before), [item.path for item in dependants], moved
 
-    def _moved_from(self, path: Path, module: str, snapshot: Snapshot) -> list[str]:
+    def _moved_from(self, path: Path, module: str, digest: str, snapshot: Snapshot) -> list[str]:
         """Paths of modules that this file replaces since their own files are gone and it is the same module.
 
-        The same text or the same module's name elsewhere means that the user moved or renamed the file.
+        The same text or the same module's name elsewhere means that the user moved or renamed the file. A module that
+        others import by its old name stays, or they could not be loaded again.
         """
-        digest = digest_of(path.read_bytes())
         return [
             other
             for other, version in snapshot.modules.items()
-            if other != str(path) and (version.sha256 == digest or version.module == module) and not Path(other).exists()
+            if other != str(path)
+            and (version.module == module or (version.sha256 == digest and not snapshot.dependants(version.module)))
+            and not Path(other).exists()
         ]
-
-    def _imports(self, key: str, source: bytes, module: str, others: dict[str, ModuleVersion]) -> tuple[str, ...]:
-        for other in others.values():
-            if other.module == module:
-                raise DeploymentError(f'there is a module `{module}` already, from {other.path}', path=key)
-        try:
-            names = imported_names(source)
-        except (SyntaxError, ValueError) as e:
-            line = getattr(e, 'lineno', None) or 0
-            text = getattr(e, 'text', None) or ''
-            reason = getattr(e, 'msg', None) or str(e)
-            details = f'    {text.strip()}' if text.strip() else ''
-            raise DeploymentError(f'{type(e).__name__}: {reason}', path=key, line=line, details=details) from None
-        return tuple(sorted({version.module for version in others.values()} & names))
 
     def _run_check(
         self,

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import spec_from_loader
+from pathlib import PurePath
 from types import CodeType, ModuleType
 
 from zato.common.exception import DeploymentError
@@ -20,6 +21,7 @@ from zato.server.service.compiled import CompiledService, compile_service, has_h
 from zato.server.service.naming import service_name
 
 _PRIVATE = 'zato_deployed.'
+_NEVER = frozenset({'zato', 'zato_deployed', '__main__'})  #: names that no deployed module can have in sys.modules
 
 
 class Source:
@@ -32,6 +34,10 @@ class Source:
         self.path = path
         self.text = text
         self._code: CodeType | None = None
+
+    @property
+    def is_package(self) -> bool:
+        return PurePath(self.path).stem == '__init__'
 
     @property
     def code(self) -> CodeType:
@@ -60,20 +66,23 @@ class ModuleLoader:
         Raises whatever importing raises; the modules loaded before are then back.
         """
         fresh = {import_name(source.module): source for source in sources}
+        names = [*fresh, *map(import_name, removed)]
         old_sources, old_modules = dict(self._sources), {}
-        for name in [*fresh, *map(import_name, removed)]:
+        for name in names:
             self._sources.pop(name, None)
             if name in sys.modules:
-                old_modules[name] = sys.modules.pop(name)
+                old_modules[name] = sys.modules[name]
+                _forget(name)
         self.offer(fresh.values())
         importlib.invalidate_caches()
         try:
             return {source.module: self.import_offered(source) for source in fresh.values()}
         except BaseException:
-            for name in fresh:
-                sys.modules.pop(name, None)
-            sys.modules.update(old_modules)
+            for name in names:
+                _forget(name)
             self._sources = old_sources
+            for name in sorted(old_modules):  # packages before what is in them
+                _put_back(name, old_modules[name])
             raise
 
     def offer(self, sources: Iterable[Source]) -> None:
@@ -88,7 +97,8 @@ class ModuleLoader:
     ) -> ModuleSpec | None:
         source = self._sources.get(fullname)
         if source is not None:
-            return spec_from_loader(fullname, self, origin=source.path)  # type: ignore[arg-type]  # it is one by duck
+            is_package = source.is_package
+            return spec_from_loader(fullname, self, origin=source.path, is_package=is_package)  # type: ignore[arg-type]  # by duck
         prefix = f'{fullname}.'
         if any(name.startswith(prefix) for name in self._sources):
             spec = ModuleSpec(fullname, None, is_package=True)
@@ -111,26 +121,70 @@ def import_name(module: str) -> str:
 
 
 def is_shadowed(module: str) -> bool:
-    """Does the standard library or an installed package have a module of this name?"""
-    top = module.partition('.')[0]
-    if top in sys.stdlib_module_names or top in sys.builtin_module_names or top == 'zato':
+    """Does the standard library, an installed package or the server itself have a module of this name?"""
+    name, *rest = module.split('.')
+    if name in sys.stdlib_module_names or name in _NEVER:
         return True
-    try:
-        return '.' not in module and PathFinder.find_spec(top) is not None
-    except (ImportError, ValueError):
-        return False
+    spec = _find_installed(name)
+    for part in rest:
+        if spec is None:
+            return False
+        if spec.submodule_search_locations is None:
+            return True  # a module that is no package: nothing below it can be imported
+        name = f'{name}.{part}'
+        spec = PathFinder.find_spec(name, list(spec.submodule_search_locations))
+    return spec is not None
 
 
-def imported_names(text: bytes) -> set[str]:
-    """Names of modules that a module's import statements may refer to, wherever in it they are."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(text)):
+def _find_installed(name: str) -> ModuleSpec | None:
+    """Asks all finders but ours; packages in editable mode have their own."""
+    for finder in sys.meta_path:
+        if not isinstance(finder, ModuleLoader):
+            try:
+                spec = finder.find_spec(name, None)
+            except (ImportError, ValueError):
+                continue
+            if spec is not None:
+                return spec
+    return None
+
+
+def _forget(name: str) -> None:
+    """Take a module out of sys.modules and out of its package."""
+    module = sys.modules.pop(name, None)
+    package, _, child = name.rpartition('.')
+    if package in sys.modules and sys.modules[package].__dict__.get(child) is module:
+        sys.modules[package].__dict__.pop(child, None)
+
+
+def _put_back(name: str, module: ModuleType) -> None:
+    sys.modules[name] = module
+    package, _, child = name.rpartition('.')
+    if package in sys.modules:
+        setattr(sys.modules[package], child, module)
+
+
+def imported_names(source: Source) -> set[str]:
+    """Names of modules that a module's import statements may refer to, wherever in it they are, and of their packages."""
+    own_package = source.module if source.is_package else source.module.rpartition('.')[0]
+    names = {own_package}
+    for node in ast.walk(ast.parse(source.text)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module)
-            names.update(f'{node.module}.{alias.name}' for alias in node.names)
-    return names
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute(node, own_package)
+            names.add(base)
+            names.update(f'{base}.{alias.name}' for alias in node.names)
+    packages = {name[:i] for name in names for i, char in enumerate(name) if char == '.'}
+    return (names | packages) - {'', source.module}
+
+
+def _absolute(node: ast.ImportFrom, own_package: str) -> str:
+    """What 'from … import' names: 'from ..x' in the package a.b is a.x."""
+    if not node.level:
+        return node.module or ''
+    above = own_package.split('.')
+    return '.'.join([*above[: len(above) - node.level + 1], *filter(None, [node.module])])
 
 
 def class_lines(text: bytes) -> dict[str, int]:
@@ -160,6 +214,8 @@ def compile_services(module: ModuleType, own_name: str, path: str) -> dict[str, 
         if not has_handler(cls):
             continue
         name = public_name(cls, own_name)
+        if not isinstance(name, str):
+            raise DeploymentError(f'attribute `name` of class {cls.__name__} must be text, not {name!r}', path=path)
         if name in found:
             other = found[name].cls.__name__
             raise DeploymentError(f'classes {other} and {cls.__name__} are both called `{name}`', path=path)

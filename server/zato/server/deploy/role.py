@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import gevent
-from gevent.queue import Queue
+from gevent.queue import Empty, Queue
 
 from zato.server.config.watcher import Watcher
 from zato.server.deploy.deployer import Deployer
 
 logger = logging.getLogger(__name__)
+
+_LOOK_EVERY = 1.0  #: seconds between looks for refused files that are gone
 
 
 class DeploymentRole:
@@ -38,7 +40,11 @@ class DeploymentRole:
         for directory in self._directories:
             self._queue.put(directory)
         while True:
-            path = self._queue.get()
+            try:
+                path = self._queue.get(timeout=_LOOK_EVERY)
+            except Empty:
+                self._deployer.end_alarms_of_gone_files()
+                continue
             try:
                 if path in self._directories:
                     self._deployer.scan([path])

@@ -14,6 +14,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
+from zato.common.exception import ZatoException
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceDeclaration:
@@ -58,9 +60,6 @@ class Snapshot:
     modules: Mapping[str, ModuleVersion] = field(default_factory=dict)
     seen: Mapping[str, Seen] = field(default_factory=dict)
 
-    def by_module(self, module: str) -> ModuleVersion | None:
-        return next((version for version in self.modules.values() if version.module == module), None)
-
     def dependants(self, module: str) -> list[ModuleVersion]:
         """Modules that import `module`, themselves or through others, nearest first."""
         found: dict[str, ModuleVersion] = {}
@@ -74,9 +73,17 @@ class Snapshot:
         return list(found.values())
 
 
+class StoreUnavailable(ZatoException):
+    """What is deployed cannot be read or written; it stays as it was"""
+
+    retryable = True
+
+
 class ModuleStore(Protocol):
+    """Its methods raise StoreUnavailable, whose text names what is wrong and what to do."""
+
     def read(self) -> Snapshot:
-        """The current state; cheap when nothing has changed. Raises OSError, ValueError."""
+        """The current state; cheap when nothing has changed."""
 
     def path_of(self, digest: str) -> Path:
         """The file that has a version's text, by the text's SHA-256."""
@@ -102,18 +109,25 @@ class DirectoryStore:
         self._index = directory / 'index.json'
         self._versions = directory / 'versions'
         self._history = history
-        self._stamp: tuple[int, int] | None = None
+        self._stamp: tuple[int, int, int] | None = None
         self._snapshot = Snapshot()
 
     def read(self) -> Snapshot:
         try:
             status = self._index.stat()
+            stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
+            if stamp != self._stamp:
+                self._snapshot = _parse(json.loads(self._index.read_bytes()))
+                self._stamp = stamp
         except FileNotFoundError:
-            return self._snapshot
-        stamp = (status.st_ino, status.st_mtime_ns)
-        if stamp != self._stamp:
-            self._snapshot = _parse(json.loads(self._index.read_bytes()))
-            self._stamp = stamp
+            pass  # nothing was deployed yet
+        except OSError as e:
+            raise StoreUnavailable(msg=f'{self._index} cannot be read: {e}') from e
+        except (AttributeError, KeyError, TypeError, ValueError) as e:
+            todo = (
+                'put a good copy back, or delete it and restart: the files in the pickup directories are then deployed anew'
+            )
+            raise StoreUnavailable(msg=f'{self._index} is damaged ({type(e).__name__}: {e}); {todo}') from e
         return self._snapshot
 
     def path_of(self, digest: str) -> Path:
@@ -124,13 +138,14 @@ class DirectoryStore:
     ) -> int:
         old = self.read()
         revision = old.revision + 1
-        self._versions.mkdir(parents=True, exist_ok=True)
         _write_durably(self.path_of(version.sha256), source)
         gone = frozenset(removed)
         modules = {path: item for path, item in old.modules.items() if path not in gone}
         for path in reload:
             modules[path] = replace(modules[path], revision=revision)
         number = modules[version.path].number + 1 if version.path in modules else 1
+        for superseded in {old.modules[path].sha256 for path in (*gone, version.path) if path in old.modules}:
+            self._touch(superseded)
         modules[version.path] = replace(version, number=number, revision=revision)
         self._write(Snapshot(revision, modules, {**old.seen, version.path: seen}))
         self._prune(modules)
@@ -146,8 +161,14 @@ class DirectoryStore:
             'modules': {path: asdict(version) for path, version in snapshot.modules.items()},
             'seen': {path: asdict(seen) for path, seen in snapshot.seen.items()},
         }
-        self._index.parent.mkdir(parents=True, exist_ok=True)
         _write_durably(self._index, json.dumps(document, indent=1).encode())
+
+    def _touch(self, digest: str) -> None:
+        """Files are pruned by how long ago they were active, not by how long ago they were deployed."""
+        try:
+            os.utime(self.path_of(digest))
+        except OSError:
+            pass  # it is lost already
 
     def _prune(self, modules: Mapping[str, ModuleVersion]) -> None:
         """Keep as many sources as history allows for all modules together; active ones stay in any case."""
@@ -168,7 +189,15 @@ def _parse(document: dict[str, Any]) -> Snapshot:
 
 
 def _write_durably(path: Path, data: bytes) -> None:
-    """Replace a file as a whole: after a crash it is the old one or the new one."""
+    """Replace a file as a whole: after a crash it is the old one or the new one. Raises StoreUnavailable."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace_file(path, data)
+    except OSError as e:
+        raise StoreUnavailable(msg=f'{path} cannot be written: {e}') from e
+
+
+def _replace_file(path: Path, data: bytes) -> None:
     temporary = path.with_name(f'.{path.name}.new')
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
     try:

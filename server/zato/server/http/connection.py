@@ -18,6 +18,7 @@ from zato.server.http.chunked import ChunkedBody
 from zato.server.http.head import Head, Reject, check_line_ends, parse_head, skip_empty_lines
 from zato.server.http.limits import BLOCK
 from zato.server.http.message import CLOSE, KEEP_ALIVE, Request, Response, serialize
+from zato.server.http.transport import let_others_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +33,6 @@ logger = logging.getLogger(__name__)
 _CONTINUE = b'HTTP/1.1 100 Continue\r\n\r\n'
 _PIPELINE_SLICE = 0.002  #: seconds a client that sends requests without awaiting answers may keep others waiting
 _LINGER = 2.0  #: seconds to read on after a rejection, or the client would see a reset instead of the answer
-
 
 #: What a service may raise to its own request's harm only; GreenletExit is how a drain ends what takes too long.
 _FAILURES = (Exception, gevent.Timeout, SystemExit)
@@ -68,8 +68,7 @@ class Connection:
             self._transport.close()
 
     def run_tls(self, plain: PlainTransport, tls: TLSTransport, done: Callable[[], None]) -> None:
-        """As `run`, after a TLS handshake; `done` is called once the handshake has ended, well or not."""
-        self.deadline = self._server.monotonic() + self._server.limits.tls_handshake_timeout
+        """As `run`, after a TLS handshake within `deadline`; `done` is called once that has ended, well or not."""
         try:
             tls.handshake()
         except (Expired, OSError) as e:
@@ -95,7 +94,7 @@ class Connection:
                     return
                 slice_end = monotonic() + _PIPELINE_SLICE
             elif monotonic() > slice_end:
-                gevent.sleep(0)
+                let_others_run()
                 slice_end = monotonic() + _PIPELINE_SLICE
             self.idle = False
             try:

@@ -109,7 +109,7 @@ def _refusal(head: Head, error: HttpParserError) -> Reject:
 
 def _is_known(method: bytes) -> bool:
     try:
-        HttpRequestParser(object()).feed_data(b'%s / HTTP/1.1\r\n\r\n' % method)
+        HttpRequestParser(object()).feed_data(b'%s / HTTP/1.1\r\nHost: a\r\n\r\n' % method)
     except HttpParserUpgrade:
         return True
     except HttpParserError:

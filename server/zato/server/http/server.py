@@ -183,6 +183,7 @@ class HTTPServer:
             del self._handshakes[oldest]
             oldest.deadline = 0.0
             get_hub().loop.run_callback(self._expire, oldest)
+        connection.deadline = self.monotonic() + self.limits.tls_handshake_timeout
         self._handshakes[connection] = None
 
     def _end_handshake(self, connection: Connection) -> None:

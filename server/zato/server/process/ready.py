@@ -9,7 +9,7 @@ _FAILED = 'failed: '
 
 
 class StartReport:
-    """The writing end of a pipe that `zato start` reads from. One report is made; later ones are ignored."""
+    """The writing end of a pipe that `zato start` reads a line from. One report is made; later ones are ignored."""
 
     def __init__(self, fd: int) -> None:
         """fd: -1 if nobody waits for the report."""
@@ -30,7 +30,7 @@ class StartReport:
     def _write(self, text: str) -> None:
         if self._fd >= 0:
             try:
-                os.write(self._fd, text.encode())
+                os.write(self._fd, text.replace('\n', ' | ').encode() + b'\n')
             except BrokenPipeError:
                 pass  # nobody waits any more
             self.close()

@@ -50,8 +50,8 @@ class Service:
         Keyword arguments become the payload where none is given. The target's exceptions come through as they are.
         Raises KeyError for an unknown service, ZatoException where a service would invoke itself.
         """
-        return self._invoker.invoke_from(self._call, name, payload if payload != '' or not kwargs else kwargs)
+        return self._invoker.invoke_from(self._call, name, kwargs if kwargs and payload == '' else payload)
 
     def invoke_async(self, name: str, payload: Any = '', **kwargs: Any) -> str:
         """Run another service in the background, in this process's memory only. Returns its cid at once."""
-        return self._invoker.invoke_async_from(self._call, name, payload if payload != '' or not kwargs else kwargs)
+        return self._invoker.invoke_async_from(self._call, name, kwargs if kwargs and payload == '' else payload)
