@@ -6,7 +6,7 @@
 from gevent import events, monkey
 
 # Looking for plug-ins of gevent in every installed package, at each of twenty steps, takes a fifth of the whole start.
-events.notify_and_call_entry_points = events.notify
+events.notify_and_call_entry_points = events.notify  # type: ignore[attr-defined]  # not in the stubs
 monkey.patch_all(os=False, signal=False)
 
 import sys

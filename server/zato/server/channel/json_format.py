@@ -41,9 +41,10 @@ def render(response: data.Response, cid: str, channel: str) -> Response:
         body, content_type = b'', JSON
     else:
         body, content_type = encode(payload), JSON
+    headers = response.header_lines
     if response.content_type:
         content_type = response.content_type.encode('latin-1')
-    return Response(int(response.status_code), body, cid, content_type, response.header_lines, channel)
+    return Response(int(response.status_code), body, cid, content_type, headers, channel)
 
 
 def render_error(

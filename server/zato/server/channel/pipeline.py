@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from gevent import Timeout
+
 from zato.common.exception import (
     BadRequest,
     HTTPException,
@@ -50,7 +52,7 @@ class Pipeline:
             parsed = channel.parse(request, params)
             response = self._invoke(service, channel, parsed, request, cid)
             return channel.render(response, cid, channel.name)
-        except (Exception, SystemExit) as e:  # sys.exit() in a service is its failure, not the worker's end
+        except (Exception, SystemExit, Timeout) as e:  # sys.exit() in a service is its failure, not the worker's end
             return self._render_exception(e, cid, channel)
 
     def reject(self, status: int, details: str) -> Response:

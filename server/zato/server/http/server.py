@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 _IDLE_IN_DRAIN = 1.0  #: seconds an idle connection that had an answer stays open once a drain has begun
 _UNUSED_IN_DRAIN = 5.0  #: the same for a connection that never had one
+_LAST_ACCEPT = 0.2  #: seconds in which a drain still accepts: for hand-shakes that had begun before it
 _SWEEP = 0.5  #: seconds between two looks at the deadlines
 _ACCEPT_AT_ONCE = 16
 _PAUSE_ON_ERROR = 0.1
@@ -92,6 +93,7 @@ class HTTPServer:
         timeout: seconds.
         """
         self.draining = True
+        gevent.sleep(_LAST_ACCEPT)
         gevent.killall(self._acceptors)
         for listener in self._listeners:
             try:

@@ -21,7 +21,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
 
 from zato.server.deploy.checker import serve
-from zato.server.process.listener import bind
+from zato.server.process.listener import bind, refuse_new
 from zato.server.process.scan import scan_in_child
 
 if TYPE_CHECKING:
@@ -117,6 +117,11 @@ class ServerArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         gone = self._ready - set(self.WORKERS)
         self._ready -= gone
         self._replaced -= gone
+
+    def stop(self, graceful: bool = True) -> None:
+        if graceful:
+            refuse_new(self.LISTENERS)
+        super().stop(graceful)
 
     def halt(self, reason: str | None = None, exit_status: int = 0) -> NoReturn:
         if not self.has_started:

@@ -159,7 +159,10 @@ class Response:
 
     @property
     def header_lines(self) -> tuple[tuple[bytes, bytes], ...]:
-        """`headers`, as they are sent."""
+        """`headers`, as they are sent, but for a content type, which goes over `content_type`."""
         if not self._headers:
             return ()
-        return tuple((k.encode('latin-1'), v.encode('latin-1')) for k, v in self._headers.items())
+        lines = {k.encode('latin-1'): v.encode('latin-1') for k, v in self._headers.items()}
+        for name in [name for name in lines if name.lower() == b'content-type']:
+            self.content_type = lines.pop(name).decode('latin-1')
+        return tuple(lines.items())

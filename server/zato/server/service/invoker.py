@@ -126,7 +126,7 @@ class Invoker:
 
     def kill(self) -> None:
         """End what runs in the background."""
-        gevent.killall(list(self._background), timeout=1.0)
+        gevent.killall(list(self._background), block=False)
 
     def _find(self, name: str) -> CompiledService:
         found = self.store.get(name)
