@@ -26,8 +26,11 @@ def run(report: Report, options: Options) -> None:
         runs = [_start(env) for _ in range(options.starts)]
     report.rounds(NAME, runs)
     clean, is_clean = quiet(runs, [item['foreign'] for item in runs])
+    note = f'{len(clean)} of {len(runs)} starts'
     report.add(
-        over_rounds('first answer', [item['answered'] for item in clean], 'ms', must=900, aim=450, is_clean=is_clean),
+        over_rounds(
+            'first answer', [item['answered'] for item in clean], 'ms', must=900, aim=450, is_clean=is_clean, note=note
+        ),
         over_rounds('the command returned', [item['returned'] for item in clean], 'ms', is_clean=is_clean),
         over_rounds('CPU time of the server up to then', [item['cpu'] for item in runs], 'ms'),
     )

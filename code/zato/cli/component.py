@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
-import ssl
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from zato.cli.error import NOT_A_COMPONENT, NOT_A_SERVER, CommandError
-from zato.client.admin import AdminClient
 from zato.common.component import ServerDirectory, read_info
 from zato.common.config.reader import read_server_stanza
 from zato.common.config.secrets import Secrets
 from zato.common.exception import ConfigError
+
+if TYPE_CHECKING:
+    import ssl
+
+    from zato.client.admin import AdminClient
 
 #: The type of PATH arguments.
 PATH = click.Path(file_okay=False, path_type=Path)
@@ -62,6 +66,8 @@ def address_of(server: ServerDirectory) -> tuple[str, int]:
 
 def client_of(server: ServerDirectory, *, timeout: float = 60.0, path: str = '/zato/admin/invoke') -> AdminClient:
     """A client that calls the server as admin.invoke. Raises ConfigError."""
+    from zato.client.admin import AdminClient  # it needs http.client and ssl, which most commands do not
+
     host, port = address_of(server)
     password = Secrets(server.secrets_conf, os.environ).get('zato.admin_invoke_password')
     return AdminClient(host=host, port=port, password=password, timeout=timeout, path=path, tls=_tls_of(server))
@@ -72,6 +78,8 @@ def _tls_of(server: ServerDirectory) -> ssl.SSLContext | None:
     crypto = read_server_stanza(server.server_conf, os.environ, 'crypto')
     if not crypto.use_tls:
         return None
+    import ssl
+
     context = ssl.create_default_context(cafile=str(server.repo / crypto.cert_location))
     context.check_hostname = False
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN

@@ -56,8 +56,8 @@ def make_empty(path: Path) -> None:
         raise CommandError(f'{path} is not empty; name a directory that is, or that does not exist', DIRECTORY_NOT_EMPTY)
 
 
-def make_server(path: Path, *, port: int, workers: int, key: str = '') -> None:
-    """key: '' for a new one. Raises CommandError."""
+def make_server(path: Path, *, port: int, workers: int, key: str = '') -> str:
+    """key: '' for a new one. Returns the password of user pubapi. Raises CommandError."""
     key = key or new_key()
     try:
         Cipher(key)
@@ -78,6 +78,7 @@ def make_server(path: Path, *, port: int, workers: int, key: str = '') -> None:
     for name in _LOGS:
         (directory.logs / name).touch(mode=0o640)
     write_info(path, 'SERVER')
+    return passwords['pubapi_password']
 
 
 def copy_template(name: str, target: Path) -> None:

@@ -74,7 +74,7 @@ def create(
     name = cluster_name or f'quickstart-{secrets.randbelow(900_000) + 100_000}'
     make_empty(path)
     path = path.resolve()
-    make_server(path / 'server1', port=http_port, workers=workers, key=secret_key)
+    password = make_server(path / 'server1', port=http_port, workers=workers, key=secret_key)
     click.echo('[1/3] server1 created')
     copy_template('services/demo.py', ServerDirectory(path / 'server1').services / 'demo.py')
     click.echo('[2/3] Sample services created')
@@ -82,6 +82,7 @@ def create(
     write_info(path, 'QUICKSTART')
     click.echo('[3/3] Management scripts created')
     click.echo(f'Quickstart cluster {name} created')
+    click.echo(f'API user: pubapi, password: {password}')
     click.echo(f'Start it with: {path / "zato-qs-start.sh"}')
 
 

@@ -1,0 +1,92 @@
+"""What the documentation says is what happens: commands of the tutorial, names of options, targets of links."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.environment import PATIENCE, ZATO
+from zato.common.config.server_conf import template
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *sorted((ROOT / 'docs').glob('*.md'))]
+
+
+def console_steps(text: str) -> list[tuple[str, str]]:
+    """(command, expected output) of all console blocks; a here-document belongs to its command."""
+    steps: list[tuple[str, str]] = []
+    for block in re.findall(r'```console\n(.*?)```', text, re.DOTALL):
+        for part in re.split(r'^\$ ', block, flags=re.MULTILINE)[1:]:
+            head, _, rest = part.partition('\n')
+            if "<<'EOF'" in head:
+                body, _, rest = rest.partition('EOF\n')
+                head = f'{head}\n{body}EOF'
+            steps.append((head, rest))
+    return steps
+
+
+def matches(expected: str, output: str) -> bool:
+    """'…' stands for anything."""
+    pattern = '.*'.join(re.escape(piece) for piece in expected.strip().split('…'))
+    return re.fullmatch(pattern, output.strip(), re.DOTALL) is not None
+
+
+def test_the_commands_of_the_tutorial_do_what_it_says(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        port = str(probe.getsockname()[1])
+    env = {
+        **os.environ,
+        'HOME': str(tmp_path),
+        'PATH': f'{ZATO.parent}:{os.environ["PATH"]}',
+        'Zato_Config_Bind_Port': port,
+        'COLUMNS': '120',
+    }
+    password = 'PASSWORD'
+    try:
+        for command, expected in console_steps((ROOT / 'docs' / 'tutorial.md').read_text()):
+            command = command.replace('17010', port).replace('PASSWORD', password)
+            done = subprocess.run(
+                ['bash', '-c', command],
+                cwd=tmp_path,
+                env=env,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=PATIENCE * 3,
+                check=False,
+            )
+            assert matches(expected, done.stdout), f'$ {command}\n{done.stdout}\nexpected:\n{expected}'
+            if found := re.search(r'password: (\S+)', done.stdout):
+                password = found[1]
+    finally:
+        subprocess.run([ZATO, 'stop', tmp_path / 'env/qs-1'], capture_output=True, check=False)
+
+
+def test_the_sample_server_conf_is_the_one_that_servers_get() -> None:
+    assert (ROOT / 'etc' / 'server.conf').read_text() == template()
+
+
+@pytest.mark.parametrize('document', DOCUMENTS, ids=lambda path: path.name)
+def test_links_between_documents_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r'\]\((?!https?:)([^)#]+)', document.read_text()):
+        assert (document.parent / target).exists(), target
+
+
+def test_every_make_target_is_in_the_readme() -> None:
+    targets = re.findall(r'^([a-z]+):', (ROOT / 'Makefile').read_text(), re.MULTILINE)
+    readme = (ROOT / 'README.md').read_text()
+    assert [target for target in targets if f'make {target}' not in readme] == []
+
+
+def test_every_command_is_in_the_operations_page() -> None:
+    shown = subprocess.run([ZATO, '--help'], capture_output=True, text=True, check=True).stdout
+    commands = re.findall(r'^  ([a-z-]+)  ', shown.partition('Commands:')[2], re.MULTILINE)
+    text = (ROOT / 'docs' / 'operations.md').read_text()
+    assert len(commands) > 10
+    assert [command for command in commands if f'zato {command}' not in text] == []
