@@ -168,6 +168,8 @@ class Deployer:
         module = module_name(path)
         moved = self._moved_from(path, module, seen.sha256, snapshot)
         others = {other: version for other, version in snapshot.modules.items() if other not in (key, *moved)}
+        if not module.isprintable():
+            raise DeploymentError('the name of the file cannot be printed in UTF-8; rename it', path=key)
         for other in others.values():
             if other.module == module:
                 raise DeploymentError(f'there is a module `{module}` already, from {other.path}', path=key)

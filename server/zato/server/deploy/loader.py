@@ -216,6 +216,8 @@ def compile_services(module: ModuleType, own_name: str, path: str) -> dict[str, 
         name = public_name(cls, own_name)
         if not isinstance(name, str):
             raise DeploymentError(f'attribute `name` of class {cls.__name__} must be text, not {name!r}', path=path)
+        if not name.isprintable():
+            raise DeploymentError(f'{name!r}, the name of class {cls.__name__}, cannot be printed', path=path)
         if name in found:
             other = found[name].cls.__name__
             raise DeploymentError(f'classes {other} and {cls.__name__} are both called `{name}`', path=path)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from socket import socket
 
     from zato.server.http.access_log import AccessLog
+    from zato.server.http.balance import Share
     from zato.server.http.limits import Limits
     from zato.server.http.message import Request, Response
 
@@ -33,6 +34,7 @@ _UNUSED_IN_DRAIN = 5.0  #: the same for a connection that never had one
 _LAST_ACCEPT = 0.2  #: seconds in which a drain still accepts: for hand-shakes that had begun before it
 _SWEEP = 0.5  #: seconds between two looks at the deadlines
 _ACCEPT_AT_ONCE = 16
+_LET_OTHERS_ACCEPT = 0.001
 _PAUSE_ON_ERROR = 0.1
 _DIE = 1.0  #: seconds that what is cut off has for cleaning up
 
@@ -40,7 +42,9 @@ _SOCKET: type[socket] = monkey.get_original('socket', 'socket')
 
 
 class HTTPServer:
-    """`respond` is called in a connection's greenlet; it must not raise. `reject` makes the answer to what was no request.
+    """`share` is this worker's place among those that accept from the same sockets, None if it is alone.
+
+    `respond` is called in a connection's greenlet; it must not raise. `reject` makes the answer to what was no request.
 
     Order of use: `start`, `drain`, `close`; the last one alone stops at once.
     """
@@ -54,6 +58,7 @@ class HTTPServer:
         *,
         server_header: str = 'Zato',
         tls: ssl.SSLContext | None = None,
+        share: Share | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.respond = respond
@@ -65,6 +70,7 @@ class HTTPServer:
         self.common_headers = b''
         self._server_header = f'Server: {server_header}\r\n' if server_header else ''
         self._tls = tls
+        self._share = share
         self._connections: set[Connection] = set()
         self._handshakes: dict[Connection, None] = {}  # those under way, the oldest first
         self._places = BoundedSemaphore(limits.connections)
@@ -86,6 +92,7 @@ class HTTPServer:
             self._listeners.append(listener)
             self._acceptors.append(gevent.spawn(self._accept_forever, listener))
         self._sweeper = gevent.spawn(self._sweep_forever)
+        self._tell_share()
 
     def drain(self, timeout: float) -> int:
         """Accept what waits already and no more, let open connections finish. Returns how many are left to be closed.
@@ -93,6 +100,8 @@ class HTTPServer:
         timeout: seconds.
         """
         self.draining = True
+        if self._share is not None:
+            self._share.leave()
         gevent.sleep(_LAST_ACCEPT)
         gevent.killall(self._acceptors)
         for listener in self._listeners:
@@ -134,8 +143,13 @@ class HTTPServer:
         try:
             while True:
                 hub.wait(watcher)
+                at_most = _ACCEPT_AT_ONCE
+                if self._share is not None:
+                    at_most = 1
+                    if self._share.is_ahead():
+                        gevent.sleep(_LET_OTHERS_ACCEPT)
                 try:
-                    self._accept_waiting(listener, _ACCEPT_AT_ONCE)
+                    self._accept_waiting(listener, at_most)
                 except OSError as e:
                     logger.error('Cannot accept connections: %s', e, extra={'action': 'http.accept.failed'})
                     gevent.sleep(_PAUSE_ON_ERROR)
@@ -175,8 +189,13 @@ class HTTPServer:
             run = lambda: connection.run_tls(plain, tls, lambda: self._end_handshake(connection))  # noqa: E731
         connection.greenlet = greenlet = gevent.Greenlet(run)
         self._connections.add(connection)
+        self._tell_share()
         greenlet.rawlink(lambda _: self._forget(connection))
         greenlet.start()
+
+    def _tell_share(self) -> None:
+        if self._share is not None and not self.draining:
+            self._share.update(len(self._connections))
 
     def _begin_handshake(self, connection: Connection) -> None:
         """Too many at once cost the oldest one its place: clients that stall do not keep out those that do not."""
@@ -193,6 +212,7 @@ class HTTPServer:
 
     def _forget(self, connection: Connection) -> None:
         self._connections.discard(connection)
+        self._tell_share()
         self._places.release()
         if not self._connections:
             self._all_closed.set()

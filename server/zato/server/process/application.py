@@ -80,6 +80,7 @@ class ServerApplication(BaseApplication):  # type: ignore[misc]  # gunicorn has 
 def _before_fork(arbiter: ServerArbiter, worker: ZatoWorker) -> None:
     worker.arbiter = arbiter
     worker.is_first_start = not arbiter.has_started
+    worker.slot = arbiter.free_slot()
 
 
 def access_log_file() -> AppendFile | None:

@@ -21,6 +21,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
 
 from zato.server.deploy.checker import serve
+from zato.server.http.balance import ConnectionCounts, Share
 from zato.server.process.listener import bind, refuse_new
 from zato.server.process.scan import scan_in_child
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_SLOTS = 64  #: the most workers at a time, predecessors that still finish their requests included; or
+_SLOTS_A_WORKER = 4
 _KILL_AFTER = 10.0  #: seconds past its graceful timeout that a worker which is to stop may take
 _SimpleQueue: Callable[[], Any] = monkey.get_original('queue', 'SimpleQueue')
 _select: Callable[..., Any] = monkey.get_original('select', 'select')
@@ -48,6 +51,7 @@ class ServerArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         self._replaced: set[int] = set()  # serve until their successors are ready
         self._leaving: dict[int, float] = {}  # were told to stop; pid → when to kill
         self._checker = 0
+        self._counts = ConnectionCounts(max(_SLOTS, _SLOTS_A_WORKER * self.num_workers))
 
     def start(self) -> None:
         directory = self.app.settings.directory
@@ -117,6 +121,13 @@ class ServerArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         gone = self._ready - set(self.WORKERS)
         self._ready -= gone
         self._replaced -= gone
+
+    def free_slot(self) -> int:
+        return self._counts.free({worker.slot for worker in self.WORKERS.values()})
+
+    def share(self, slot: int) -> Share | None:
+        """How the worker with this slot shares connections with others; None if there are no others."""
+        return self._counts.share(slot) if self.num_workers > 1 else None
 
     def stop(self, graceful: bool = True) -> None:
         if graceful:

@@ -32,10 +32,11 @@ _SOCKET = monkey.get_original('socket', 'socket')
 
 
 class ZatoWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
-    """`arbiter` and `is_first_start` are set by the arbiter's hook before the fork."""
+    """What stands first is set by the arbiter's hook before the fork."""
 
     arbiter: ServerArbiter
     is_first_start = True
+    slot = 0  #: among all workers that accept from the same socket
     sockets: list[Any]
 
     def __init__(self, *args: Any) -> None:
@@ -95,7 +96,7 @@ class ZatoWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         from zato.server.process.application import access_log_file
 
         pause = _RETRY_FIRST
-        worker = self._worker = Worker(self.app.settings, access_log_file())
+        worker = self._worker = Worker(self.app.settings, access_log_file(), self.arbiter.share(self.slot))
         while not self._stop.is_set():
             try:
                 worker.start(self.sockets)

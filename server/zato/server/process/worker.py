@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from socket import socket
 
     from zato.common.log.files import AppendFile
+    from zato.server.http.balance import Share
     from zato.server.process.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ _POLL = 1.0  #: seconds between looks for deployments, should a wake-up get lost
 class Worker:
     """`start` may be tried again if it fails. `stop` once."""
 
-    def __init__(self, settings: Settings, access_log: AppendFile | None) -> None:
+    def __init__(self, settings: Settings, access_log: AppendFile | None, share: Share | None) -> None:
         self._settings = settings
         conf = settings.conf
         self.alarms = Alarms()
@@ -77,7 +78,7 @@ class Worker:
             {'info': self.info, 'apply': self._apply_soon, 'deployment': self._applier.state_of},
         )
         self._poll = Loop('deployments', self._applier.apply, _POLL)
-        self._http = self._make_http(access_log)
+        self._http = self._make_http(access_log, share)
         self._since = datetime.now(UTC)
         self._started = False
 
@@ -148,7 +149,7 @@ class Worker:
         )
         return DeploymentRole(deployer, settings.deploy_directories)
 
-    def _make_http(self, access_log: AppendFile | None) -> HTTPServer:
+    def _make_http(self, access_log: AppendFile | None, share: Share | None) -> HTTPServer:
         settings = self._settings
         misc = settings.conf.misc
         channels = builtin_channels(
@@ -162,6 +163,7 @@ class Worker:
             settings.limits,
             server_header=misc.http_server_header,
             tls=settings.tls,
+            share=share,
         )
 
     def _apply_soon(self) -> None:
