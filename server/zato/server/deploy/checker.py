@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from socket import AF_UNIX, SOCK_STREAM, socket
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -118,17 +119,21 @@ class CheckFailed(DeploymentError):
         self.is_late = failure.is_late
 
 
-def serve(directory: Path, is_parent_alive: Callable[[], bool]) -> NoReturn:
-    """The checker's own loop; the process ends with it. Everything here blocks, for there is nothing else to do."""
-    socket_class = monkey.get_original('socket', 'socket')
+def listen(directory: Path) -> socket:
+    """The checker's socket. The arbiter makes it and keeps it, so that a call made while a checker is replaced waits."""
     path = directory / SOCKET_NAME
     path.unlink(missing_ok=True)
+    listener: socket = monkey.get_original('socket', 'socket')(AF_UNIX, SOCK_STREAM)
+    listener.bind(os.fspath(path))
+    listener.listen(8)
+    return listener
+
+
+def serve(listener: socket, is_parent_alive: Callable[[], bool]) -> NoReturn:
+    """The checker's own loop; the process ends with it. Everything here blocks, for there is nothing else to do."""
     die_with_parent(signal.SIGKILL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    listener = socket_class(1, 1)  # AF_UNIX, SOCK_STREAM
-    listener.bind(os.fspath(path))
-    listener.listen(8)
     while is_parent_alive():
         connection, _ = listener.accept()
         with connection:

@@ -20,7 +20,7 @@ from gunicorn import util
 from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
 
-from zato.server.deploy.checker import serve
+from zato.server.deploy.checker import listen, serve
 from zato.server.http.balance import ConnectionCounts, Share
 from zato.server.process.listener import bind, refuse_new
 from zato.server.process.scan import scan_in_child
@@ -59,6 +59,7 @@ class ServerArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         for path in self.app.settings.sockets.iterdir():
             path.unlink()
         self.LISTENERS = bind(self.app.settings, self.cfg, self.log)
+        self._checker_listener = listen(self.app.settings.sockets)
         self._keep_checker()
         scan_in_child(self.app.settings, self._close_in_child)
         super().start()
@@ -181,7 +182,7 @@ class ServerArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         if self._checker == 0:
             self._close_in_child()
             util._setproctitle(f'checker [{self.proc_name}]')
-            serve(self.app.settings.sockets, lambda: os.getppid() == parent)
+            serve(self._checker_listener, lambda: os.getppid() == parent)
 
     def _close_in_child(self) -> None:
         """What a child that is no worker must not keep: the port above all."""
