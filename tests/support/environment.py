@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from typing import Any
 
 from zato.common.component import ServerDirectory
 from zato.common.config.secrets import Secrets
+from zato.common.ipc import socket_directory
 
 ZATO = Path(sys.executable).with_name('zato')
 PATIENCE = 30.0  #: seconds that anything may take before a test gives up
@@ -88,6 +90,9 @@ class Environment:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
+        sockets = socket_directory(self.server.work)
+        if not sockets.is_relative_to(self.path):
+            shutil.rmtree(sockets)
 
     def processes(self) -> list[int]:
         """All processes of this server, found by their command line, which children inherit."""

@@ -66,9 +66,9 @@ class Setup:
         self.revisions: list[int] = []
         self.deployer = self.make()
 
-    def make(self) -> Deployer:
-        internal = frozenset({'helpers.echo'})
-        return Deployer(self.store, self.check, self.alarms, internal, self.revisions.append, self.services.parent / 'work')
+    def make(self, max_size: int = 10_000) -> Deployer:
+        internal, work = frozenset({'helpers.echo'}), self.services.parent / 'work'
+        return Deployer(self.store, self.check, self.alarms, internal, self.revisions.append, work, max_size)
 
     def save(self, name: str, text: str) -> Path:
         path = self.services / name
@@ -386,10 +386,8 @@ def test_an_unreadable_file_is_an_alarm_until_it_can_be_read(setup: Setup, monke
     assert len(setup.check.asked) == 1
 
 
-def test_a_file_that_is_too_large_is_not_even_read(
-    setup: Setup, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(deployer_module, '_MAX_SIZE', 10)
+def test_a_file_that_is_too_large_is_not_even_read(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
+    setup.deployer = setup.make(max_size=10)
     setup.deploy('a.py', '# a.x\n12345')
     assert 'it has more than 10 bytes' in errors_in(caplog)[0]
     setup.deploy('a.py', '# a.x\n1234')

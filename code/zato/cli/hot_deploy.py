@@ -36,6 +36,8 @@ def hot_deploy(path: Path, files: tuple[Path, ...]) -> None:
     errors = []
     for file in files:
         try:
+            if file.stat().st_size > conf.max_size:
+                raise CommandError(f'{file} has more than {conf.max_size} bytes, [hot_deploy] max_size')
             _deploy(server, file, folder / file.name, conf.check_timeout + _GRACE)
         except CommandError as e:
             errors.append(e)

@@ -61,6 +61,7 @@ class HotDeploy:
     check_timeout: float = option(
         10.0, 'How long importing a new module may take before it is refused', unit='seconds', minimum=0.1
     )
+    max_size: int = option(10_485_760, 'Largest file that is deployed', unit='bytes', minimum=1)
     backup_history: int = option(100, 'How many earlier versions of a module are kept', minimum=1)
 
 

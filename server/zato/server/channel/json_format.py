@@ -27,7 +27,7 @@ def parse(request: Request, params: dict[str, str]) -> data.Request:
         raise BadRequest(msg='The query string is not UTF-8', needs_msg=True) from None
     if payload is None:
         payload = query
-    return data.Request(body, payload, request, {**params, **query})
+    return data.Request(body, payload, request, params, query)
 
 
 def render(response: data.Response, cid: str, channel: str) -> Response:

@@ -24,7 +24,6 @@ logger = logging.getLogger(__name__)
 #: Imports (changed, others), returns what they are. Raises DeploymentError, IPCError.
 Check = Callable[[list[ModuleText], list[ModuleText]], list[Checked]]
 
-_MAX_SIZE = 10_485_760
 _FIRST = ('common', 'util', 'model')  #: files whose names begin so are deployed before others (source: classic Zato)
 _WHAT_TO_DO = 'mend the file and save it again; what was deployed from it before goes on'
 
@@ -52,15 +51,17 @@ class Deployer:
         internal: frozenset[str],
         deployed: Callable[[int], None],
         text_directory: Path,
+        max_size: int,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        """text_directory: where a text is put for the checker to read."""
+        """text_directory: where a text is put for the checker to read. max_size: bytes, of a file."""
         self._store = store
         self._check = check
         self._alarms = alarms
         self._internal = internal
         self._deployed = deployed
         self._candidate = text_directory / 'candidate.py'
+        self._max_size = max_size
         self._clock = clock
         self._alarmed: set[Path] = set()
 
@@ -157,8 +158,8 @@ class Deployer:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             raise OSError('it is not a regular file')  # opening a FIFO would wait for ever
-        if status.st_size > _MAX_SIZE:
-            raise OSError(f'it has more than {_MAX_SIZE} bytes')
+        if status.st_size > self._max_size:
+            raise OSError(f'it has more than {self._max_size} bytes')
         return path.read_bytes()
 
     def _prepare(self, path: Path, source: bytes, seen: Seen) -> tuple[ModuleVersion, list[str], list[str], list[str]]:

@@ -42,5 +42,6 @@ def _scan(settings: Settings) -> None:
         frozenset(builtin_services()),
         lambda _: None,
         settings.directory.hot_deploy,
+        conf.max_size,
     )
     deployer.scan(settings.deploy_directories, retry=True)

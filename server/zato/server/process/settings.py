@@ -10,7 +10,7 @@ from pathlib import Path
 
 from zato.common.component import ServerDirectory
 from zato.common.config.pickup_conf import read_pickup_conf
-from zato.common.config.reader import find_line, read_server_conf
+from zato.common.config.reader import GetSecret, find_line, read_server_conf
 from zato.common.config.secrets import Secrets
 from zato.common.config.server_conf import Crypto, ServerConf
 from zato.common.exception import ConfigError
@@ -33,6 +33,7 @@ class Settings:
     tls: ssl.SSLContext | None
     deploy_directories: tuple[Path, ...]
     user_config: Mapping[str, Path]
+    get_secret: GetSecret
     sockets: Path
 
     @property
@@ -63,6 +64,7 @@ def load_settings(directory: ServerDirectory, key: str = '') -> Settings:
         admin=BasicAuth('admin.invoke', secrets.get('zato.admin_invoke_password'), _REALM),
         tls=_tls_context(conf.crypto, directory) if conf.crypto.use_tls else None,
         deploy_directories=(pickup, *read_pickup_conf(directory.pickup_conf)),
+        get_secret=secrets.get,
         user_config={name: directory.repo / path for name, path in conf.user_config.items()},
         sockets=socket_directory(directory.work),
     )

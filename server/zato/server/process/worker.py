@@ -60,7 +60,9 @@ class Worker:
         self.alarms = Alarms()
         internal = builtin_services()
         self._services = ServiceStore(internal)
-        self._user_config = UserConfig(settings.user_config, [settings.directory.user_conf_dir], self.alarms)
+        self._user_config = UserConfig(
+            settings.user_config, [settings.directory.user_conf_dir], self.alarms, settings.get_secret
+        )
         self.invoker = Invoker(self._services, lambda: self._user_config.values)
         self._modules = DirectoryStore(settings.directory.hot_deploy, conf.hot_deploy.backup_history)
         self._loader = ModuleLoader()
@@ -146,6 +148,7 @@ class Worker:
             internal,
             lambda _: self._tell_all(),
             settings.directory.hot_deploy,
+            settings.conf.hot_deploy.max_size,
         )
         return DeploymentRole(deployer, settings.deploy_directories)
 

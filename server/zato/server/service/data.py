@@ -91,20 +91,22 @@ class Request:
     payload: the same, parsed; None if there was nothing.
     """
 
-    __slots__ = ('_http', '_input', '_message', '_params', 'payload', 'raw_request')
+    __slots__ = ('_http', '_input', '_message', '_params', '_query', 'payload', 'raw_request')
 
     def __init__(
         self,
         raw_request: Any,
         payload: Any,
         message: HTTPMessage | None = None,
-        params: dict[str, Any] | None = None,
+        params: dict[str, str] | None = None,
+        query: dict[str, Any] | None = None,
     ) -> None:
-        """`params` are those of the URL, from its path and its query string; they go over the payload's own keys."""
+        """params: from the URL's path. query: from its query string. Both go over the payload's keys, query over params."""
         self.raw_request = raw_request
         self.payload = payload
         self._message = message
         self._params = params
+        self._query = query
         self._input: Input | None = None
         self._http: HTTPData | None = None
 
@@ -117,8 +119,8 @@ class Request:
         """Never None: an empty Bunch where the payload is no dict and the URL has no parameters."""
         if self._input is None:
             value = Input(self.payload) if isinstance(self.payload, dict) else Input()
-            if self._params:
-                value.update(self._params)
+            value.update(self._params or {})
+            value.update(self._query or {})
             for key, item in value.items():
                 if type(item) in (dict, list):
                     value[key] = _to_input(item)
