@@ -68,12 +68,11 @@ def _by_path(store: ServiceStore, allowed: frozenset[str]) -> Resolve:
     def resolve(params: dict[str, str], cid: str) -> CompiledService:
         name = params['service_name']
         found = store.get(name)
-        is_internal = is_reserved(name) or (found is not None and found.is_internal)
-        if is_internal and name not in allowed:
+        if found is not None and (not found.is_internal or name in allowed):
+            return found
+        if found is not None or is_reserved(name):
             raise Forbidden(cid)
-        if found is None:
-            raise NotFound(cid, f'No such service: {name}')
-        return found
+        raise NotFound(cid, f'No such service: {name}')
 
     return resolve
 

@@ -173,10 +173,12 @@ class DirectoryStore:
     def _prune(self, modules: Mapping[str, ModuleVersion]) -> None:
         """Keep as many sources as history allows for all modules together; active ones stay in any case."""
         active = {version.sha256 for version in modules.values()}
-        files = sorted(self._versions.glob('*.py'), key=lambda file: file.stat().st_mtime, reverse=True)
-        inactive = [file for file in files if file.stem not in active]
-        for file in inactive[self._history * max(1, len(modules)) :]:
-            file.unlink(missing_ok=True)
+        inactive = [file for file in self._versions.glob('*.py') if file.stem not in active]
+        keep = self._history * max(1, len(modules))
+        if len(inactive) > keep:
+            inactive.sort(key=lambda file: file.stat().st_mtime, reverse=True)
+            for file in inactive[keep:]:
+                file.unlink(missing_ok=True)
 
 
 def _parse(document: dict[str, Any]) -> Snapshot:
