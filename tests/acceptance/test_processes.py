@@ -266,3 +266,40 @@ def test_a_reload_with_a_broken_logging_conf_keeps_logging_and_serving(environme
     eventually(lambda: environment.log_has(r'ERROR - .*logging\.conf:\d+: not valid YAML'), 'the error')
     eventually(lambda: not {w['pid'] for w in environment.info()['workers'] if w.get('is_ready')} & before, 'a reload')
     assert environment.request('GET', '/zato/ping').status == 200
+
+
+def test_a_worker_that_cannot_get_ready_waits_and_nothing_halts_the_server(two_workers: Environment) -> None:
+    assert two_workers.deploy('my.py', service_file(1)).code == 0
+    before = {worker['pid'] for worker in two_workers.info()['workers']}
+    index = two_workers.server.hot_deploy / 'index.json'
+    good = index.read_bytes()
+    index.write_bytes(b'{"revision": ')
+
+    os.kill(two_workers.arbiter, signal.SIGHUP)
+    eventually(lambda: two_workers.log_has(r'ERROR - .* - worker: it cannot start: .*index\.json'), 'the alarm')
+    assert two_workers.invoke('my.service').json['pid'] in before, 'old workers must serve until new ones are ready'
+
+    killed = before.pop()
+    os.kill(killed, signal.SIGKILL)
+    eventually(lambda: not Path(f'/proc/{killed}').exists(), 'its end')
+    for _ in range(20):
+        assert two_workers.invoke('my.service').json['pid'] in before
+
+    index.write_bytes(good)
+
+    def replaced() -> bool:
+        now = {worker['pid'] for worker in two_workers.info()['workers'] if worker.get('is_ready')}
+        return len(now) == 2 and not now & before
+
+    eventually(replaced, 'new workers')
+    assert versions(two_workers) == {1}
+
+
+def test_a_server_that_cannot_start_at_all_says_why(environment: Environment) -> None:
+    environment.start()
+    environment.stop()
+    (environment.server.hot_deploy / 'index.json').write_bytes(b'{"revision": ')
+    started = zato('start', environment.path)
+    assert started.code == 18
+    assert 'index.json' in started.err
+    assert environment.processes() == []
