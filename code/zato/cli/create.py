@@ -67,6 +67,7 @@ def make_server(path: Path, *, port: int, workers: int, key: str = '') -> str:
     directory = ServerDirectory(path)
     for name in _DIRECTORIES:
         (path / name).mkdir(parents=True)
+    directory.server_conf.touch(mode=0o640)  # it may come to hold secrets
     directory.server_conf.write_text(
         template({'main': {'gunicorn_bind': f'0.0.0.0:{port}', 'gunicorn_workers': workers}}), encoding='utf-8'
     )

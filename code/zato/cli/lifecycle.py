@@ -117,13 +117,16 @@ def stop_server(server: ServerDirectory) -> bool:
     if not is_locked(server.lock):
         server.pidfile.unlink(missing_ok=True)
         return False
-    pid = server.running_pid()
-    if pid:
-        os.kill(pid, signal.SIGTERM)
+    told = 0
     end = monotonic() + _graceful_timeout(server) + _STOP_GRACE
     while is_locked(server.lock):
         if monotonic() > end:
             raise CommandError(f'{server.path} has not stopped; see {server.server_log}')
+        pid = server.running_pid()
+        if pid != told:
+            told = pid
+            if pid:
+                os.kill(pid, signal.SIGTERM)
         sleep(_POLL)
     return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import sys
 from pathlib import Path
@@ -74,12 +75,14 @@ def create(
     name = cluster_name or f'quickstart-{secrets.randbelow(900_000) + 100_000}'
     make_empty(path)
     path = path.resolve()
-    password = make_server(path / 'server1', port=http_port, workers=workers, key=secret_key)
+    unfinished = path.with_name(f'.{path.name}.{os.getpid()}')  # an interruption leaves nothing half done at `path`
+    password = make_server(unfinished / 'server1', port=http_port, workers=workers, key=secret_key)
     click.echo('[1/3] server1 created')
-    copy_template('services/demo.py', ServerDirectory(path / 'server1').services / 'demo.py')
+    copy_template('services/demo.py', ServerDirectory(unfinished / 'server1').services / 'demo.py')
     click.echo('[2/3] Sample services created')
-    _write_scripts(path)
-    write_info(path, 'QUICKSTART')
+    _write_scripts(unfinished)
+    write_info(unfinished, 'QUICKSTART')
+    unfinished.rename(path)
     click.echo('[3/3] Management scripts created')
     click.echo(f'Quickstart cluster {name} created')
     click.echo(f'API user: pubapi, password: {password}')

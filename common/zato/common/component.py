@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import getpass
 import json
-import os
 import socket
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from zato.common.exception import ConfigError
-from zato.common.lock import is_locked
+from zato.common.lock import owner_of
 from zato.common.version import version
 
 INFO_FILE = '.zato-info'
@@ -68,9 +67,4 @@ class ServerDirectory:
 
     def running_pid(self) -> int:
         """The arbiter's process ID, 0 if it does not run."""
-        try:
-            pid = int(self.pidfile.read_text(encoding='ascii'))
-            os.kill(pid, 0)
-        except (OSError, ValueError):
-            return 0
-        return pid if is_locked(self.lock) else 0
+        return owner_of(self.lock)

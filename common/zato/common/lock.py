@@ -34,6 +34,11 @@ class FileLock:
         self._fd = fd
         return True
 
+    def write_owner(self) -> None:
+        """Write this process's ID into the file, for `owner_of`."""
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, str(os.getpid()).encode(), 0)
+
     def release(self) -> None:
         """For all processes that share it. Twice is safe."""
         if self.is_held:
@@ -45,6 +50,18 @@ class FileLock:
         if self.is_held:
             os.close(self._fd)
             self._fd = -1
+
+
+def owner_of(path: Path) -> int:
+    """The process that wrote itself into a locked file, 0 if there is none or it has ended, whoever else holds the lock."""
+    try:
+        pid = int(path.read_text(encoding='ascii'))
+        os.kill(pid, 0)
+    except PermissionError:
+        pass  # it is there, and somebody else's
+    except (OSError, ValueError):
+        return 0
+    return pid if is_locked(path) else 0
 
 
 def is_locked(path: Path) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any, Final
 
-from zato.common.exception import BadRequest
+from zato.common.exception import BadRequest, ZatoException
 from zato.server.http.json import decode, encode
 from zato.server.http.message import Request, Response
 from zato.server.service import data
@@ -44,7 +44,10 @@ def render(response: data.Response, cid: str, channel: str) -> Response:
     headers = response.header_lines
     if response.content_type:
         content_type = response.content_type.encode('latin-1')
-    return Response(int(response.status_code), body, cid, content_type, headers, channel)
+    status = response.status_code
+    if not isinstance(status, int) or not 200 <= status <= 599:
+        raise ZatoException(cid, f'The status code of the response must be a number from 200 to 599, not {status!r}')
+    return Response(int(status), body, cid, content_type, headers, channel)
 
 
 def render_error(

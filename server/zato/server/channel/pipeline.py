@@ -90,7 +90,7 @@ class Pipeline:
         name = channel.name if channel is not None else '-'
         has_full_errors = channel is not None and channel.has_full_errors
         if isinstance(e, HTTPException):
-            details: Any = e.msg if e.needs_msg or has_full_errors else 'Bad request'
+            details: Any = str(e.msg) if e.needs_msg or has_full_errors else 'Bad request'
             return render_error(e.status, details, cid, _headers(e), name)
         logger.error(
             'Request failed (cid: %s, channel: %s)', cid, name, exc_info=e, extra={'action': 'rest.failed', 'cid': cid}

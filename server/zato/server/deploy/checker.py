@@ -132,7 +132,8 @@ def listen(directory: Path) -> socket:
 def serve(listener: socket, is_parent_alive: Callable[[], bool]) -> NoReturn:
     """The checker's own loop; the process ends with it. Everything here blocks, for there is nothing else to do."""
     die_with_parent(signal.SIGKILL)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for sig in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD):
+        signal.signal(sig, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while is_parent_alive():
         connection, _ = listener.accept()

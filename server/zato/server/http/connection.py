@@ -8,7 +8,6 @@ Times are set as deadlines that the server's sweeper looks at, since a timer a r
 from __future__ import annotations
 
 import logging
-import ssl
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -72,9 +71,7 @@ class Connection:
         try:
             tls.handshake()
         except (Expired, OSError) as e:
-            is_bad = isinstance(e, ssl.SSLError) and not isinstance(e, ssl.SSLEOFError)
-            level = logging.WARNING if is_bad else logging.INFO
-            logger.log(level, 'No TLS with %s: %s', self.peer, str(e) or 'no handshake in time')
+            logger.info('No TLS with %s: %s', self.peer, str(e) or 'no handshake in time')
             plain.close()
             return
         finally:

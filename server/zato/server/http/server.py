@@ -71,6 +71,7 @@ class HTTPServer:
         self._server_header = f'Server: {server_header}\r\n' if server_header else ''
         self._tls = tls
         self._share = share
+        self._accept_error = ''  # logged once for as long as it lasts
         self._connections: set[Connection] = set()
         self._handshakes: dict[Connection, None] = {}  # those under way, the oldest first
         self._places = BoundedSemaphore(limits.connections)
@@ -150,9 +151,13 @@ class HTTPServer:
                         gevent.sleep(_LET_OTHERS_ACCEPT)
                 try:
                     self._accept_waiting(listener, at_most)
-                except OSError as e:
-                    logger.error('Cannot accept connections: %s', e, extra={'action': 'http.accept.failed'})
+                except Exception as e:  # whatever it is, this worker must go on accepting
+                    if str(e) != self._accept_error:
+                        self._accept_error = str(e)
+                        logger.error('Cannot accept connections: %s', e, extra={'action': 'http.accept.failed'})
                     gevent.sleep(_PAUSE_ON_ERROR)
+                else:
+                    self._accept_error = ''
         finally:
             watcher.close()
 

@@ -1,7 +1,7 @@
 """The server's parent process: gunicorn's arbiter, with a reload that loses no worker before its successor is ready.
 
 It imports everything once for all workers, forks them and the checker, and replaces those that die. It never runs users'
-code and never enters gevent's hub: it waits in one poll for signals and for what its workers report.
+code and, until it stops, never enters gevent's hub: it waits in one poll for signals and for what its workers report.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from gunicorn.errors import HaltServer
 from zato.server.deploy.checker import listen, serve
 from zato.server.http.balance import ConnectionCounts, Share
 from zato.server.process.listener import bind, refuse_new
-from zato.server.process.scan import scan_in_child
+from zato.server.process.scan import start_scan
 
 if TYPE_CHECKING:
     from zato.server.process.application import ServerApplication
@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 _SLOTS = 64  #: the most workers at a time, predecessors that still finish their requests included; or
 _SLOTS_A_WORKER = 4
+_STOPPING = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
 _KILL_AFTER = 10.0  #: seconds past its graceful timeout that a worker which is to stop may take
 _SimpleQueue: Callable[[], Any] = monkey.get_original('queue', 'SimpleQueue')
 _select: Callable[..., Any] = monkey.get_original('select', 'select')
@@ -50,6 +51,7 @@ class ServerArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         self._ready: set[int] = set()
         self._replaced: set[int] = set()  # serve until their successors are ready
         self._leaving: dict[int, float] = {}  # were told to stop; pid → when to kill
+        self._is_reload_wanted = False
         self._checker = 0
         self._counts = ConnectionCounts(max(_SLOTS, _SLOTS_A_WORKER * self.num_workers))
 
@@ -58,11 +60,20 @@ class ServerArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         directory.pidfile.unlink(missing_ok=True)  # a stale one: we hold the server's lock
         for path in self.app.settings.sockets.iterdir():
             path.unlink()
+        self.init_signals()
         self.LISTENERS = bind(self.app.settings, self.cfg, self.log)
         self._checker_listener = listen(self.app.settings.sockets)
         self._keep_checker()
-        scan_in_child(self.app.settings, self._close_in_child)
+        self._wait_for_scan(start_scan(self.app.settings, self._close_in_child))
         super().start()
+
+    def _wait_for_scan(self, pid: int) -> None:
+        while os.waitpid(pid, os.WNOHANG)[0] == 0:
+            self._keep_checker()
+            if _STOPPING & set(self.wait_for_signals(timeout=0.5)):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+                self.halt()
 
     def init_signals(self) -> None:
         super().init_signals()
@@ -85,23 +96,38 @@ class ServerArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
 
     def manage_workers(self) -> None:
         self._keep_checker()
+        if self._is_reload_wanted:
+            self.reload()
         for pid, deadline in list(self._leaving.items()):
             if pid not in self.WORKERS:
                 del self._leaving[pid]
             elif monotonic() > deadline:
                 logger.error('Worker %d did not stop in time and is killed', pid, extra={'action': 'worker.killed'})
                 self.kill_worker(pid, signal.SIGKILL)
-        current = self._current()
-        for _ in range(self.num_workers - len(current)):
+        for _ in range(self.num_workers - len(self._current())):
             self.spawn_worker()
-        for pid in sorted(current, key=lambda pid: self.WORKERS[pid].age)[: max(0, len(current) - self.num_workers)]:
-            self._dismiss(pid)
+
+    def spawn_worker(self) -> int:
+        # Until a worker has its own handlers it would take a signal for the arbiter's, and lose it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+        try:
+            pid: int = super().spawn_worker()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
+        return pid
 
     def spawn_workers(self) -> None:
         self.manage_workers()
 
     def reload(self) -> None:
-        """HUP: read logging.conf anew and replace all workers, each old one serving until the new ones are ready."""
+        """HUP: read logging.conf anew and replace all workers, each old one serving until the new ones are ready.
+
+        While old workers still finish, another one waits for them, or every reload under load would add to them.
+        """
+        if self._leaving:
+            self._is_reload_wanted = True
+            return
+        self._is_reload_wanted = False
         self.app.reload()
         for pid in self._current():
             if pid in self._ready:
@@ -123,6 +149,11 @@ class ServerArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         self._ready -= gone
         self._replaced -= gone
 
+    def handle_ttin(self) -> None:
+        logger.warning('This signal has no effect: the number of workers is [main] gunicorn_workers of server.conf')
+
+    handle_ttou = handle_usr2 = handle_ttin
+
     def free_slot(self) -> int:
         return self._counts.free({worker.slot for worker in self.WORKERS.values()})
 
@@ -138,7 +169,7 @@ class ServerArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
     def halt(self, reason: str | None = None, exit_status: int = 0) -> NoReturn:
         if not self.has_started:
             self.app.report.failed(self.app.failure or reason or 'it was stopped before it was ready')
-        if self._checker:
+        if self._is_checker_alive():
             os.kill(self._checker, signal.SIGKILL)
         self.app.settings.directory.address.unlink(missing_ok=True)
         super().halt(reason, exit_status)
@@ -156,8 +187,7 @@ class ServerArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
     def _read_reports(self) -> None:
         self._reported += os.read(self.report_read, 65_536)
         *lines, self._reported = self._reported.split(b'\n')
-        for line in lines:
-            report = json.loads(line)
+        for report in map(json.loads, lines):
             if 'error' in report:
                 self.app.failure = report['error']
             elif report['pid'] in self.WORKERS:
@@ -171,18 +201,24 @@ class ServerArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
                 self.app.started()
 
     def _keep_checker(self) -> None:
+        if self._is_checker_alive():
+            return
         if self._checker:
-            try:
-                os.kill(self._checker, 0)
-                return
-            except ProcessLookupError:
-                logger.warning('The checker is gone; it is replaced', extra={'action': 'checker.replaced'})
+            logger.warning('The checker is gone; it is replaced', extra={'action': 'checker.replaced'})
         parent = os.getpid()
         self._checker = os.fork()
         if self._checker == 0:
             self._close_in_child()
             util._setproctitle(f'checker [{self.proc_name}]')
             serve(self._checker_listener, lambda: os.getppid() == parent)
+
+    def _is_checker_alive(self) -> bool:
+        if not self._checker:
+            return False
+        try:
+            return os.waitpid(self._checker, os.WNOHANG)[0] == 0
+        except ChildProcessError:
+            return False  # it was reaped among the workers
 
     def _close_in_child(self) -> None:
         """What a child that is no worker must not keep: the port above all."""

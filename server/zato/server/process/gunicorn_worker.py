@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_LONGEST_REASON = 500  #: characters; a report must fit into what a pipe takes at once
 _BOOT_ERROR = 3  #: gunicorn's exit code for a worker that cannot start
 _RETRY_FIRST, _RETRY_MOST = 0.5, 10.0  #: seconds between tries to start, growing
 _SOCKET = monkey.get_original('socket', 'socket')
@@ -57,6 +58,13 @@ class ZatoWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         super().init_signals()
         gevent.signal_handler(signal.SIGTERM, self._stop.set)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the arbiter decides
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
+
+    def notify(self) -> None:
+        """Tell the arbiter that this worker is alive; stop gracefully if there is no arbiter any more."""
+        self.tmp.notify()
+        if os.getppid() != self.ppid:
+            self._stop.set()
 
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:
         """Stop at once."""
@@ -103,7 +111,7 @@ class ZatoWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
             except Exception as e:
                 if self.is_first_start:
                     logger.exception('This worker cannot start', extra={'action': 'worker.start.failed'})
-                    self._report({'pid': os.getpid(), 'error': f'{type(e).__name__}: {e}'})
+                    self._report({'pid': os.getpid(), 'error': f'{type(e).__name__}: {e}'[:_LONGEST_REASON]})
                     sys.exit(_BOOT_ERROR)
                 worker.alarms.begin('worker', f'it cannot start: {e}', 'see the reason', action='worker.start.failed')
                 self._stop.wait(pause * (0.5 + random.random()))
@@ -115,7 +123,7 @@ class ZatoWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         return None
 
     def _report(self, report: dict[str, Any]) -> None:
-        os.write(self.arbiter.report_write, json.dumps(report)[:2000].encode() + b'\n')
+        os.write(self.arbiter.report_write, json.dumps(report).encode() + b'\n')
 
 
 def _frozen_call(frame: FrameType | None) -> Call | None:

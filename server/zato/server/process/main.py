@@ -6,6 +6,7 @@ import argparse
 import gc
 import logging
 import os
+import resource
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -62,6 +63,7 @@ def _run(arguments: argparse.Namespace, report: StartReport) -> None:
         os.environ.update(read_env_file(arguments.env_file))
     configure(directory.logging_conf, directory.path, to_stdout=arguments.fg)
     lock = _lock(directory)
+    _allow_many_files()
     logger.info('Starting %s with Zato %s', directory.path, version, extra={'action': 'server.starting'})
     settings = load_settings(directory, arguments.secret_key or os.environ.pop('ZATO_SECRET_KEY', ''))
     os.chdir(directory.path)
@@ -72,6 +74,12 @@ def _run(arguments: argparse.Namespace, report: StartReport) -> None:
         application.run()
     finally:
         lock.close()
+
+
+def _allow_many_files() -> None:
+    """As many as the system lets this process have: each connection is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _lock(directory: ServerDirectory) -> FileLock:
@@ -85,4 +93,5 @@ def _lock(directory: ServerDirectory) -> FileLock:
         if monotonic() > end:
             raise AlreadyRunning(msg=f'processes of an earlier run have not ended; they hold {directory.lock}')
         sleep(0.1)
+    lock.write_owner()
     return lock

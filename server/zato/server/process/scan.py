@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Callable
 
 from gevent import reinit
 
 from zato.common.alarm import Alarms
 from zato.server.admin_api import builtin_services
-from zato.server.deploy.checker import check
+from zato.server.deploy.checker import check, die_with_parent
 from zato.server.deploy.deployer import Deployer
 from zato.server.deploy.versions import DirectoryStore
 from zato.server.process.settings import Settings
@@ -18,11 +19,12 @@ from zato.server.process.settings import Settings
 logger = logging.getLogger(__name__)
 
 
-def scan_in_child(settings: Settings, close_in_child: Callable[[], None]) -> None:
-    """Returns once the child has ended. For what it refused, the role's holder raises alarms."""
+def start_scan(settings: Settings, close_in_child: Callable[[], None]) -> int:
+    """The child's process ID. For what it refuses, the role's holder raises alarms."""
     pid = os.fork()
     if pid == 0:
         try:
+            die_with_parent(signal.SIGKILL)
             reinit()
             close_in_child()
             _scan(settings)
@@ -30,7 +32,7 @@ def scan_in_child(settings: Settings, close_in_child: Callable[[], None]) -> Non
             logger.exception('Looking for changed services failed', extra={'action': 'deploy.failed'})
         finally:
             os._exit(0)
-    os.waitpid(pid, 0)
+    return pid
 
 
 def _scan(settings: Settings) -> None:
