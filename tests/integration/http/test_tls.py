@@ -146,14 +146,16 @@ def end(plain: Client) -> None:
         pass
 
 
-def test_a_connection_that_ends_before_its_handshake_is_no_warning(files: dict[str, str], context: ssl.SSLContext) -> None:
+def test_a_connection_without_a_handshake_is_no_warning_that_anybody_could_fill_the_log_with(
+    files: dict[str, str], context: ssl.SSLContext
+) -> None:
     with Server(tls=files) as server:
         server.connect().socket.close()
         with server.connect() as plain:
             plain.send(b'no TLS at all\r\n\r\n')
             end(plain)
         server.ask('until connections 0')
-        assert server.errors.count('No TLS with 127.0.0.1') == 1
+        assert 'No TLS' not in server.errors
 
 
 def test_stalled_handshakes_do_not_keep_others_out(files: dict[str, str], context: ssl.SSLContext) -> None:

@@ -17,6 +17,8 @@ from pathlib import Path
 import gevent
 from gevent import get_hub
 
+from zato.common.alarm import Alarms
+
 logger = logging.getLogger(__name__)
 
 #: Called with a file that changed, or with a directory that is to be looked at as a whole.
@@ -27,16 +29,21 @@ _DELETE_SELF, _MOVE_SELF, _OVERFLOW, _IGNORED = 0x400, 0x800, 0x4000, 0x8000
 _ONLYDIR = 0x1000000
 _EVENT = struct.Struct('iIII')
 _READ = 1
+_WHAT_TO_DO = 'create it, or take it out of the configuration'
 _RETRY = 1.0  #: seconds between looks for a directory that is missing
 _SNAPSHOT_INTERVAL = 1.0
 
 
 class InotifyWatcher:
-    """Call `start` once, `stop` any number of times. `on_change` runs in the watcher's greenlet and must not raise."""
+    """Call `start` once, `stop` any number of times. `on_change` runs in the watcher's greenlet.
 
-    def __init__(self, directories: Iterable[Path], on_change: OnChange) -> None:
+    There is an alarm for each directory that cannot be watched, until it can.
+    """
+
+    def __init__(self, directories: Iterable[Path], on_change: OnChange, alarms: Alarms) -> None:
         self._wanted = set(directories)
         self._on_change = on_change
+        self._alarms = alarms
         self._watched: dict[int, Path] = {}
         self._fd = -1
         self._libc = ctypes.CDLL(None, use_errno=True)
@@ -63,14 +70,18 @@ class InotifyWatcher:
             descriptor = self._libc.inotify_add_watch(self._fd, os.fsencode(path), mask)
             if descriptor >= 0:
                 self._watched[descriptor] = path
+                self._alarms.end(f'watch:{path}')
                 found.append(path)
+            else:
+                reason = os.strerror(ctypes.get_errno())
+                self._alarms.begin(f'watch:{path}', f'it is not watched: {reason}', _WHAT_TO_DO, action='watch.failed')
         return found
 
     def _retry_forever(self) -> None:
         while True:
             gevent.sleep(_RETRY)
             for path in self._watch_missing():
-                self._on_change(path)
+                _report(self._on_change, path)
 
     def _read_forever(self) -> None:
         hub = get_hub()
@@ -78,9 +89,12 @@ class InotifyWatcher:
         try:
             while True:
                 hub.wait(watcher)
-                changed = dict.fromkeys(self._parse(os.read(self._fd, 65_536)))
-                for path in changed:
-                    self._on_change(path)
+                try:
+                    data = os.read(self._fd, 65_536)
+                except BlockingIOError:
+                    continue
+                for path in dict.fromkeys(self._parse(data)):
+                    _report(self._on_change, path)
         finally:
             watcher.close()
 
@@ -111,8 +125,9 @@ class InotifyWatcher:
 class SnapshotWatcher:
     """The same by looking at sizes and times every second."""
 
-    def __init__(self, directories: Iterable[Path], on_change: OnChange) -> None:
+    def __init__(self, directories: Iterable[Path], on_change: OnChange, alarms: Alarms) -> None:
         self._directories = list(directories)
+        self._alarms = alarms
         self._on_change = on_change
         self._known: dict[Path, tuple[int, int]] = {}
         self._greenlet: gevent.Greenlet[..., None] | None = None
@@ -132,15 +147,17 @@ class SnapshotWatcher:
             changed = [path for path, stamp in now.items() if self._known.get(path) != stamp]
             self._known = now
             for path in changed:
-                self._on_change(path)
+                _report(self._on_change, path)
 
     def _look(self) -> dict[Path, tuple[int, int]]:
         found = {}
         for directory in self._directories:
             try:
                 paths = list(directory.iterdir())
-            except OSError:
-                continue  # it may be there the next time
+            except OSError as e:
+                self._alarms.begin(f'watch:{directory}', f'it is not watched: {e}', _WHAT_TO_DO, action='watch.failed')
+                continue
+            self._alarms.end(f'watch:{directory}')
             for path in paths:
                 try:
                     status = path.stat()
@@ -148,6 +165,13 @@ class SnapshotWatcher:
                     continue
                 found[path] = (status.st_mtime_ns, status.st_size)
         return found
+
+
+def _report(on_change: OnChange, path: Path) -> None:
+    try:
+        on_change(path)
+    except Exception:
+        logger.exception('A change of %s was not dealt with', path, extra={'action': 'watch.failed'})
 
 
 Watcher = InotifyWatcher if sys.platform == 'linux' else SnapshotWatcher

@@ -235,14 +235,10 @@ def _import_all(request: dict[str, Any]) -> dict[str, Any]:
     loader = ModuleLoader()
     loader.install()
     changed = [ModuleText(**item) for item in request['changed']]
-    sources = {}
-    for item in changed:
-        sources[item.path] = Source(item.module, item.path, Path(item.text_path).read_bytes())
-    for item in (ModuleText(**other) for other in request['others']):
-        try:
-            sources[item.path] = Source(item.module, item.path, Path(item.text_path).read_bytes())
-        except FileNotFoundError:
-            continue  # one lost text must not keep everything else from being deployed
+    sources = {
+        item.path: Source(item.module, item.path, Path(item.text_path))
+        for item in [*changed, *(ModuleText(**other) for other in request['others'])]
+    }
     loader.offer(sources.values())
     checked = []
     for item in changed:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import spec_from_loader
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from types import CodeType, ModuleType
 
 from zato.common.exception import DeploymentError
@@ -25,15 +25,23 @@ _NEVER = frozenset({'zato', 'zato_deployed', '__main__'})  #: names that no depl
 
 
 class Source:
-    """The text of one module. code: compiled when first needed."""
+    """The text of one module. It is read, and compiled, when first needed."""
 
-    __slots__ = ('_code', 'module', 'path', 'text')
+    __slots__ = ('_code', '_text', 'module', 'path')
 
-    def __init__(self, module: str, path: str, text: bytes) -> None:
+    def __init__(self, module: str, path: str, text: bytes | Path) -> None:
+        """path: the user's file. text: itself, or the file that it is in."""
         self.module = module
         self.path = path
-        self.text = text
+        self._text = text
         self._code: CodeType | None = None
+
+    @property
+    def text(self) -> bytes:
+        """Raises OSError if it is in a file that cannot be read."""
+        if isinstance(self._text, Path):
+            self._text = self._text.read_bytes()
+        return self._text
 
     @property
     def is_package(self) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 import gevent
 from gevent.queue import Empty, Queue
 
+from zato.common.alarm import Alarms
 from zato.server.config.watcher import Watcher
 from zato.server.deploy.deployer import Deployer
 
@@ -20,11 +21,11 @@ _LOOK_EVERY = 1.0  #: seconds between looks for refused files that are gone
 class DeploymentRole:
     """`start` when the role is taken, `stop` before it is given up."""
 
-    def __init__(self, deployer: Deployer, directories: Iterable[Path]) -> None:
+    def __init__(self, deployer: Deployer, directories: Iterable[Path], alarms: Alarms) -> None:
         self._deployer = deployer
         self._directories = list(directories)
         self._queue: Queue[Path] = Queue()
-        self._watcher = Watcher(self._directories, self._queue.put)
+        self._watcher = Watcher(self._directories, self._queue.put, alarms)
         self._greenlet: gevent.Greenlet[..., None] | None = None
 
     def start(self) -> None:

@@ -16,6 +16,7 @@ from gevent import monkey
 from gevent.event import Event
 from gunicorn.workers.ggevent import GeventWorker
 
+from zato.common.alarm import Alarms
 from zato.server.deploy.checker import die_with_parent
 from zato.server.process.loop import Loop
 from zato.server.process.worker import Worker
@@ -104,8 +105,9 @@ class ZatoWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         from zato.server.process.application import access_log_file
 
         pause = _RETRY_FIRST
-        worker = self._worker = Worker(self.app.settings, access_log_file(), self.arbiter.share(self.slot))
+        alarms = Alarms()
         while not self._stop.is_set():
+            worker = self._worker = Worker(self.app.settings, access_log_file(), self.arbiter.share(self.slot), alarms)
             try:
                 worker.start(self.sockets)
             except Exception as e:
@@ -113,11 +115,11 @@ class ZatoWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
                     logger.exception('This worker cannot start', extra={'action': 'worker.start.failed'})
                     self._report({'pid': os.getpid(), 'error': f'{type(e).__name__}: {e}'[:_LONGEST_REASON]})
                     sys.exit(_BOOT_ERROR)
-                worker.alarms.begin('worker', f'it cannot start: {e}', 'see the reason', action='worker.start.failed')
+                alarms.begin('worker', f'it cannot start: {e}', 'see the reason', action='worker.start.failed')
                 self._stop.wait(pause * (0.5 + random.random()))
                 pause = min(pause * 2, _RETRY_MOST)
             else:
-                worker.alarms.end('worker')
+                alarms.end('worker')
                 self._report({'pid': os.getpid()})
                 return worker
         return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import resource
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -52,12 +53,12 @@ _POLL = 1.0  #: seconds between looks for deployments, should a wake-up get lost
 
 
 class Worker:
-    """`start` may be tried again if it fails. `stop` once."""
+    """`start` once; if it fails, everything is as before. `stop` once."""
 
-    def __init__(self, settings: Settings, access_log: AppendFile | None, share: Share | None) -> None:
+    def __init__(self, settings: Settings, access_log: AppendFile | None, share: Share | None, alarms: Alarms) -> None:
         self._settings = settings
         conf = settings.conf
-        self.alarms = Alarms()
+        self.alarms = alarms
         internal = builtin_services()
         self._services = ServiceStore(internal)
         self._user_config = UserConfig(
@@ -67,7 +68,7 @@ class Worker:
         self._modules = DirectoryStore(settings.directory.hot_deploy, conf.hot_deploy.backup_history)
         self._loader = ModuleLoader()
         self._applier = Applier(self._modules, self._services, self._loader, self.alarms, conf.hot_deploy.check_timeout)
-        self._user_config_watcher = Watcher(self._user_config.watched, self._user_config.changed)
+        self._user_config_watcher = Watcher(self._user_config.watched, self._user_config.changed, alarms)
         self._deployment = self._make_deployment(frozenset(internal))
         self._role = Role(
             'hot-deploy',
@@ -86,15 +87,22 @@ class Worker:
 
     def start(self, listeners: list[socket]) -> None:
         """Returns once this worker accepts requests."""
-        self._user_config.load()
-        self._loader.install()
-        self._applier.apply()
-        self._control.start()
-        self._user_config_watcher.start()
-        self._poll.start()
-        self._role.start()
-        self._http.start(listeners)
-        self._started = True
+        with ExitStack() as undo:
+            self._user_config.load()
+            self._loader.install()
+            undo.callback(self._loader.uninstall)
+            self._applier.apply()
+            undo.callback(self._control.stop)
+            self._control.start()
+            undo.callback(self._user_config_watcher.stop)
+            self._user_config_watcher.start()
+            undo.callback(self._poll.stop)
+            self._poll.start()
+            undo.callback(self._role.stop)
+            self._role.start()
+            self._http.start(listeners)
+            self._started = True
+            undo.pop_all()
 
     def stop(self, timeout: float) -> None:
         """Let work in no more, let running work finish for `timeout` seconds, then close what it used."""
@@ -150,7 +158,7 @@ class Worker:
             settings.directory.hot_deploy,
             settings.conf.hot_deploy.max_size,
         )
-        return DeploymentRole(deployer, settings.deploy_directories)
+        return DeploymentRole(deployer, settings.deploy_directories, self.alarms)
 
     def _make_http(self, access_log: AppendFile | None, share: Share | None) -> HTTPServer:
         settings = self._settings
@@ -186,4 +194,7 @@ def _wake(path: Any) -> None:
     try:
         ipc.call(path, 'apply', timeout=1.0)
     except IPCError as e:
-        logger.info('%s was not woken: %s', path.name, e)
+        if isinstance(e.__cause__, ConnectionRefusedError):
+            path.unlink(missing_ok=True)  # its worker was killed
+        else:
+            logger.info('%s was not woken: %s', path.name, e)
