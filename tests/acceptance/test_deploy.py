@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from typing import Any
 
@@ -217,3 +219,43 @@ def test_hot_deploy_to_a_stopped_server_says_how_to_start_it(environment: Enviro
     receipt = environment.deploy('my.py', service_file(1))
     assert receipt.code == 2
     assert 'is not running; start it with: zato start' in receipt.err
+
+
+def test_a_deployment_during_which_the_checker_dies_is_checked_by_the_next_one(environment: Environment) -> None:
+    environment.start()
+    workers = {worker['pid'] for worker in environment.info()['workers']}
+    [checker] = set(environment.processes()) - workers - {environment.arbiter}
+    slow = 'import time\nopen("importing", "w").close()\ntime.sleep(1)\n' + service_file(1)
+    environment.save('my.py', slow)
+    eventually((environment.server.path / 'importing').exists, 'the check')
+    os.kill(checker, signal.SIGKILL)
+    eventually(lambda: environment.invoke('my.service').status == 200, 'the service')
+
+
+def test_a_lost_text_of_a_version_comes_back_from_the_file_in_the_pickup_folder(environment: Environment) -> None:
+    environment.start()
+    assert environment.deploy('my.py', service_file(1)).code == 0
+    environment.stop()
+    for text in (environment.server.hot_deploy / 'versions').iterdir():
+        text.unlink()
+    environment.start()
+    assert environment.invoke('my.service').json['version'] == 1
+
+
+def test_links_are_deployed_like_files(environment: Environment) -> None:
+    environment.start()
+    for link, name in ((os.link, 'hard'), (os.symlink, 'soft')):
+        source = environment.path / f'{name}-source.py'
+        source.write_text(service_file(name, name=f'{name}.service'))
+        link(source, environment.server.services / f'{name}.py')
+        eventually(lambda name=name: environment.invoke(f'{name}.service').status == 200, name)
+
+
+def test_a_damaged_index_fails_a_hot_deploy_at_once_and_serves_on(environment: Environment) -> None:
+    environment.start()
+    assert environment.deploy('my.py', service_file(1)).code == 0
+    (environment.server.hot_deploy / 'index.json').write_text('{"revision": ')
+    receipt = environment.deploy('my.py', service_file(2))
+    assert receipt.code == 16
+    assert 'index.json' in receipt.err
+    assert environment.invoke('my.service').json['version'] == 1

@@ -303,3 +303,87 @@ def test_a_server_that_cannot_start_at_all_says_why(environment: Environment) ->
     assert started.code == 18
     assert 'index.json' in started.err
     assert environment.processes() == []
+
+
+@pytest.mark.parametrize(
+    'statement',
+    [
+        'raise KeyboardInterrupt',
+        'raise GeneratorExit',
+        'import gevent; raise gevent.GreenletExit',
+        'import gevent; raise gevent.Timeout(1)',
+        'raise BaseException("odd")',
+    ],
+)
+def test_whatever_a_service_raises_is_an_answer_and_the_worker_goes_on(environment: Environment, statement: str) -> None:
+    environment.save('my.py', service_file(1).replace('        self', f'        {statement}\n        self'))
+    environment.start()
+    before = [worker['pid'] for worker in environment.info()['workers']]
+    answer = environment.invoke('my.service')
+    assert answer.status == 500
+    assert environment.log_has(answer.json['cid'])
+    assert zato('service', 'invoke', environment.path, 'my.service', '--is-async').code == 0
+    eventually(lambda: environment.log_has('Service my.service failed in the background') or 'Greenlet' in statement, 'it')
+    assert [worker['pid'] for worker in environment.info()['workers']] == before
+    assert environment.server.address.exists()
+
+
+def test_sys_exit_in_a_greenlet_of_a_service_ends_that_greenlet_only(environment: Environment) -> None:
+    spawn = '        import gevent, sys\n        gevent.spawn(sys.exit, 3).join()\n        self'
+    environment.save('my.py', service_file(1).replace('        self', spawn))
+    environment.start()
+    [worker] = environment.info()['workers']
+    assert environment.invoke('my.service').json['pid'] == worker['pid']
+    assert environment.invoke('my.service').json['pid'] == worker['pid']
+
+
+def test_requests_that_run_when_the_arbiter_is_killed_are_answered(environment: Environment) -> None:
+    environment.save('my.py', SLEEPY)
+    environment.start()
+    port = environment.port
+    answers: list[Any] = []
+    caller = threading.Thread(target=lambda: answers.append(environment.invoke('my.service').json['version']))
+    caller.start()
+    eventually((environment.server.path / 'started').exists, 'the call')
+    os.kill(environment.arbiter, signal.SIGKILL)
+    eventually(lambda: not _accepts(port), 'the drain')
+    started = threading.Event()
+    threading.Timer(2.5, started.set).start()  # two heartbeats, at which a worker sees that its arbiter is gone
+    started.wait()
+    (environment.server.path / 'go').touch()
+    caller.join()
+    assert answers == [1]
+
+
+def test_a_burst_of_reloads_ends_with_as_many_workers_as_there_should_be(two_workers: Environment) -> None:
+    before = {worker['pid'] for worker in two_workers.info()['workers']}
+    arbiter = two_workers.arbiter
+    for _ in range(50):
+        os.kill(arbiter, signal.SIGHUP)
+
+    def settled() -> bool:
+        now = {worker['pid'] for worker in two_workers.info()['workers'] if worker.get('is_ready')}
+        checker_and_arbiter = 2
+        return len(now) == 2 and not now & before and len(two_workers.processes()) == 2 + checker_and_arbiter
+
+    eventually(settled, 'two new workers and nothing else')
+    assert 'did not stop in time' not in two_workers.log()
+    assert two_workers.arbiter == arbiter
+
+
+def test_a_stop_during_a_start_stops_it(environment: Environment) -> None:
+    environment.save('slow.py', 'import time\ntime.sleep(600)\n')  # the start checks it for ten seconds
+    process = subprocess.Popen([ZATO, 'start', environment.path], stderr=subprocess.PIPE, text=True)
+    eventually(environment.server.running_pid, 'the arbiter')
+    environment.stop()
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 18
+    assert 'did not start' in err
+    eventually(lambda: environment.processes() == [], 'the end')
+
+
+def test_a_request_without_credentials_is_refused_before_its_body_is_read(environment: Environment) -> None:
+    environment.start()
+    with socket.create_connection(('127.0.0.1', environment.port), timeout=PATIENCE) as connection:
+        connection.sendall(b'POST /zato/api/invoke/helpers.echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9000000\r\n\r\nx')
+        assert connection.recv(65_536).startswith(b'HTTP/1.1 401 ')

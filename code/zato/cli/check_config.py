@@ -12,11 +12,13 @@ import click
 from zato.cli.component import PATH, servers_of
 from zato.cli.error import FAILED, CommandError
 from zato.common.component import ServerDirectory
+from zato.common.config.bind import parse_bind
 from zato.common.config.pickup_conf import read_pickup_conf
 from zato.common.config.reader import read_conf, read_server_conf
 from zato.common.config.secrets import Secrets
 from zato.common.exception import ZatoException
 from zato.common.log.config import LoggingConfigError, check
+from zato.common.tls import server_context
 
 
 @click.command('check-config')
@@ -46,6 +48,8 @@ def problems_of(server: ServerDirectory) -> list[str]:
             secrets.get(f'zato.{name}')
         for path in conf.user_config.values():
             read_conf(server.repo / path)
+        if conf.crypto.use_tls:
+            server_context(conf.crypto, server.repo)
         if not server.running_pid():
             _check_port(conf.main.gunicorn_bind)
 
@@ -59,13 +63,14 @@ def problems_of(server: ServerDirectory) -> list[str]:
 
 
 def _check_port(bind: str) -> None:
-    host, _, port = bind.rpartition(':')
-    if not port.isdigit():
-        raise CommandError(f'[main] gunicorn_bind must be host:port, not `{bind}`')
+    try:
+        host, port = parse_bind(bind)
+    except ValueError as e:
+        raise CommandError(str(e)) from None
     family = socket.AF_INET6 if ':' in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            sock.bind((host.strip('[]'), int(port)))
+            sock.bind((host, port))
         except OSError as e:
             raise CommandError(f'[main] gunicorn_bind={bind}: {e.strerror}') from None

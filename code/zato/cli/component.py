@@ -10,6 +10,7 @@ import click
 
 from zato.cli.error import NOT_A_COMPONENT, NOT_A_SERVER, CommandError
 from zato.common.component import ServerDirectory, read_info
+from zato.common.config.bind import parse_bind
 from zato.common.config.reader import read_server_stanza
 from zato.common.config.secrets import Secrets
 from zato.common.exception import ConfigError
@@ -57,11 +58,11 @@ def address_of(server: ServerDirectory) -> tuple[str, int]:
         text = server.address.read_text(encoding='utf-8').strip()
     except FileNotFoundError:
         text = read_server_stanza(server.server_conf, os.environ, 'main').gunicorn_bind
-    host, _, port = text.rpartition(':')
-    host = host.strip('[]')
-    if not port.isdigit():
-        raise CommandError(f'{server.server_conf}: [main] gunicorn_bind is `{text}`, which is not host:port')
-    return {'0.0.0.0': '127.0.0.1', '::': '::1'}.get(host, host), int(port)
+    try:
+        host, port = parse_bind(text)
+    except ValueError as e:
+        raise CommandError(f'{server.server_conf}: {e}') from None
+    return {'0.0.0.0': '127.0.0.1', '::': '::1'}.get(host, host), port
 
 
 def client_of(server: ServerDirectory, *, timeout: float = 60.0, path: str = '/zato/admin/invoke') -> AdminClient:

@@ -50,28 +50,39 @@ def _deploy(server: ServerDirectory, file: Path, target: Path, timeout: float) -
         raise CommandError(f'{file} is not a Python file; its name must end with .py', FAILED)
     text = file.read_bytes()
     digest = sha256(text).hexdigest()
-    before = max((state['attempt'] for state in _ask(server, target)), default=0)
-    temporary = target.with_name(f'.{target.name}.new')
-    temporary.write_bytes(text)
-    temporary.replace(target)
+    before = max((state['attempt'] for state in _ask(server, target)[0]), default=0)
+    temporary = target.with_name(f'.{target.name}.{os.getpid()}')
+    try:
+        temporary.write_bytes(text)
+        temporary.replace(target)
+    except OSError as e:
+        temporary.unlink(missing_ok=True)
+        raise CommandError(f'{file} cannot be copied to {target.parent}: {e.strerror}', FAILED) from None
     end = monotonic() + timeout
     while True:
-        states = _ask(server, target)
+        states, silent = _ask(server, target)
         if states and all(_is_settled(state, digest, before) for state in states):
             break
         if monotonic() > end:
             raise CommandError(f'{file}: no result in {timeout:g} s; see {server.server_log}', TIMEOUT)
         sleep(_POLL)
     _show(file, states)
+    if silent:
+        pids = ', '.join(map(str, silent))
+        raise CommandError(f'{file}: no answer from worker {pids}; it will serve the file once it is free', TIMEOUT)
 
 
-def _ask(server: ServerDirectory, target: Path) -> list[dict[str, Any]]:
+def _ask(server: ServerDirectory, target: Path) -> tuple[list[dict[str, Any]], list[int]]:
+    """What workers say, and those that say nothing."""
     answers = call_workers(socket_directory(server.work), 'deployment', path=str(target))
-    return [answer for answer in answers.values() if not isinstance(answer, IPCError)]
+    silent = [pid for pid, answer in answers.items() if isinstance(answer, IPCError)]
+    return [answer for answer in answers.values() if not isinstance(answer, IPCError)], silent
 
 
 def _is_settled(state: dict[str, Any], digest: str, before: int) -> bool:
     """Has the server come to a result for this content, and has this worker?"""
+    if state['store_error']:
+        raise CommandError(state['store_error'], FAILED)
     if state['sha256'] != digest:
         return False
     if state['error']:

@@ -153,6 +153,7 @@ def _spawn(server: ServerDirectory, fg: bool, env_file: Path | None, secret_key:
         process = subprocess.Popen(
             command,
             env=environment,
+            cwd=server.path,
             stdin=None if fg else subprocess.DEVNULL,
             stdout=None if fg else log,
             stderr=None if fg else log,

@@ -19,8 +19,8 @@ from zato.client.admin import AdminClient, ServerUnreachable
 @click.option('--path', type=PATH, help='A server to wait for.')
 @click.option('--address', help='An address to wait for, such as http://127.0.0.1:17010.')
 @click.option('--url-path', default='/zato/ping', show_default=True)
-@click.option('--timeout', type=float, default=60.0, show_default=True, help='Seconds.')
-@click.option('--interval', type=float, default=0.1, show_default=True, help='Seconds between two tries.')
+@click.option('--timeout', type=click.FloatRange(min=0), default=60.0, show_default=True, help='Seconds.')
+@click.option('--interval', type=click.FloatRange(min=0), default=0.1, show_default=True, help='Seconds between two tries.')
 @click.option('--silent', is_flag=True)
 def wait(path: Path | None, address: str | None, url_path: str, timeout: float, interval: float, silent: bool) -> None:
     """Wait until a server answers, whatever it answers."""

@@ -37,6 +37,8 @@ def read_info(path: Path) -> dict[str, str]:
         if info['component'] in ('SERVER', 'QUICKSTART'):
             return dict(info)
     except FileNotFoundError:
+        if not path.is_dir():
+            raise ConfigError(f'{path} does not exist') from None
         raise ConfigError(f'{path} is not a component: there is no {INFO_FILE} in it') from None
     except (OSError, ValueError, KeyError, TypeError) as e:
         raise ConfigError(f'cannot be read: {e}', path=str(file)) from None

@@ -179,11 +179,15 @@ def template(values: dict[str, dict[str, Any]] | None = None) -> str:
         lines += ['', f'# {cls.__doc__}', f'[{stanza}]']
         for key, (_, declaration, default) in declared(cls).items():
             unit = f' ({declaration.unit})' if declaration.unit else ''
-            lines += ['', f'# {declaration.help}{unit}. Default: {_text(default) or "empty"}']
+            lines += ['', f'# {_sentence(declaration.help + unit)} Default: {_text(default) or "empty"}']
             lines.append(f'{key}={_text(values.get(stanza, {}).get(key, default))}')
     lines += ['', f'# {OPEN_STANZAS["user_config"]}', '[user_config]']
     lines += ['user=./user.conf', '', f'# {OPEN_STANZAS["os_environ"]}', '[os_environ]', '']
     return '\n'.join(lines)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith('?') else f'{text}.'
 
 
 def _text(value: Any) -> str:

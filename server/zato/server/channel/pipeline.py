@@ -7,8 +7,6 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from gevent import Timeout
-
 from zato.common.exception import (
     BadRequest,
     HTTPException,
@@ -52,8 +50,19 @@ class Pipeline:
             parsed = channel.parse(request, params)
             response = self._invoke(service, channel, parsed, request, cid)
             return channel.render(response, cid, channel.name)
-        except (Exception, SystemExit, Timeout) as e:  # sys.exit() in a service is its failure, not the worker's end
+        except BaseException as e:  # whatever a service raises, sys.exit() included, is its failure, not the worker's end
             return self._render_exception(e, cid, channel)
+
+    def refuse(self, request: Request) -> Response | None:
+        """How a request would be refused for its path or its credentials; None if it would not."""
+        cid = self._invoker.cids.new()
+        channel: Channel | None = None
+        try:
+            channel, _ = self._match(request)
+            self._authenticate(channel, request, cid)
+        except HTTPException as e:
+            return self._render_exception(e, cid, channel)
+        return None
 
     def reject(self, status: int, details: str) -> Response:
         """The answer to what could not be read as a request."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import stat
 import struct
 import sys
 from collections.abc import Callable, Iterable
@@ -117,9 +118,18 @@ class InotifyWatcher:
                 del self._watched[descriptor]
             elif name:
                 path = directory / os.fsdecode(name)
-                if not mask & _CREATE or path.is_symlink():
+                if not mask & _CREATE or _is_whole(path):
                     found.append(path)
         return found
+
+
+def _is_whole(path: Path) -> bool:
+    """Was a link made, rather than a file opened that is still to be written?"""
+    try:
+        status = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISLNK(status.st_mode) or status.st_nlink > 1
 
 
 class SnapshotWatcher:

@@ -84,13 +84,18 @@ class Applier:
 
     def state_of(self, path: str) -> dict[str, Any]:
         """For receipts: what the last attempt at this path came to, and what this worker serves from it."""
-        snapshot = self._read()
+        error = ''
+        try:
+            snapshot = self._store.read()
+        except StoreUnavailable as e:
+            snapshot, error = Snapshot(), str(e)
         seen, served = snapshot.seen.get(path), self._served.get(path)
         return {
             'pid': os.getpid(),
             'attempt': seen.attempt if seen else 0,
             'sha256': seen.sha256 if seen else '',
             'error': seen.error if seen else '',
+            'store_error': error,
             'warnings': list(seen.warnings) if seen else [],
             'served': self._describe(served) if served else None,
             'load_error': self._errors.get(path, ''),
@@ -110,12 +115,6 @@ class Applier:
             'error': self._errors.get(version.path, ''),
             'services': [service.name for service in version.services],
         }
-
-    def _read(self) -> Snapshot:
-        try:
-            return self._store.read()
-        except StoreUnavailable:
-            return Snapshot()
 
     def _apply_each(self, versions: list[ModuleVersion]) -> None:
         """At the start: one module that fails must not keep the others from being served."""

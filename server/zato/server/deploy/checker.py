@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SOCKET_NAME = 'checker.sock'
+_TRIES = 3
 _PATIENCE = 5.0  #: seconds that a caller may take over each part of its request
 _PR_SET_PDEATHSIG = 1
 _CRASHES = {signal.SIGSEGV: 'crashed the interpreter', signal.SIGABRT: 'aborted the interpreter'}
@@ -88,14 +89,12 @@ def check(directory: Path, changed: list[ModuleText], others: list[ModuleText], 
 
     Raises CheckFailed, IPCError.
     """
-    answer = ipc.call(
-        directory / SOCKET_NAME,
-        'check',
-        timeout=timeout + 5,
-        changed=[asdict(item) for item in changed],
-        others=[asdict(item) for item in others],
-        limit=timeout,
-    )
+    request = {
+        'changed': [asdict(item) for item in changed],
+        'others': [asdict(item) for item in others],
+        'limit': timeout,
+    }
+    answer = _ask(directory / SOCKET_NAME, timeout + 5, request)
     if 'failure' in answer:
         raise CheckFailed(Failure(**answer['failure']))
     return [
@@ -108,6 +107,17 @@ def check(directory: Path, changed: list[ModuleText], others: list[ModuleText], 
         )
         for item in answer['checked']
     ]
+
+
+def _ask(path: Path, timeout: float, request: dict[str, Any]) -> Any:
+    """The checker's answer, or that of one that took its place meanwhile."""
+    for _ in range(_TRIES - 1):
+        try:
+            return ipc.call(path, 'check', timeout=timeout, **request)
+        except IPCError as e:
+            if isinstance(e.__cause__, TimeoutError):
+                raise
+    return ipc.call(path, 'check', timeout=timeout, **request)
 
 
 class CheckFailed(DeploymentError):

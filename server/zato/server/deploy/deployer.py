@@ -104,8 +104,10 @@ class Deployer:
 
     def _deploy_changed(self, path: Path, source: bytes, retry: bool) -> None:
         digest = digest_of(source)
-        last = self._store.read().seen.get(str(path))
-        if last is not None and last.sha256 == digest and not (last.error and retry):
+        snapshot = self._store.read()
+        last, active = snapshot.seen.get(str(path)), snapshot.modules.get(str(path))
+        is_lost = active is not None and active.sha256 == digest and not self._store.path_of(digest).exists()
+        if last is not None and last.sha256 == digest and not (last.error and retry) and not is_lost:
             if last.error:
                 self._begin_alarm(path, last.error, _WHAT_TO_DO)
             else:

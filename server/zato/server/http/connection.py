@@ -41,6 +41,15 @@ class Expired(BaseException):
     """Thrown into a connection's greenlet while it waits for the client past its deadline."""
 
 
+class Refused(Exception):
+    """The request is answered without its body, and the connection closed."""
+
+    def __init__(self, request: Request, response: Response) -> None:
+        super().__init__(response.status)
+        self.request = request
+        self.response = response
+
+
 class Connection:
     """`deadline`: monotonic seconds until which the client must do its part, `inf` while a service runs."""
 
@@ -99,6 +108,9 @@ class Connection:
             except Reject as reject:
                 self._answer_rejected(reject)
                 return
+            except Refused as refused:
+                self._answer_refused(refused)
+                return
             if request is None:
                 return
             if self._answer(request, keep_alive):
@@ -143,13 +155,22 @@ class Connection:
         request = Request(head.method, path, query, head.version, head.headers, self.peer)
         request.received = server.monotonic()
         if head.length:
-            body = self._read_body(head, data[end:])
+            arrived = data[end:]
+            if not 0 < head.length <= len(arrived):
+                self._refuse_early(request)
+            body = self._read_body(head, arrived)
             if body is None:
                 return None, False
             request.body = body
         else:
             self._pending = data[end:]
         return request, head.keep_alive
+
+    def _refuse_early(self, request: Request) -> None:
+        """Answer now, if the answer is a refusal, rather than wait for a body and keep it: anybody could send bodies."""
+        refusal = self._server.refuse(request)
+        if refusal is not None:
+            raise Refused(request, refusal)
 
     def _read_head(self, data: bytes) -> tuple[bytes, int]:
         limits = self._server.limits
@@ -251,6 +272,13 @@ class Connection:
         response: Response = server.reject(reject.status, reject.details)
         self._send(serialize(response, server.common_headers, CLOSE, is_head=self._pending.startswith(b'HEAD ')))
         server.access_log.add_rejected(self.peer, response)
+        self._close_after_answer()
+
+    def _answer_refused(self, refused: Refused) -> None:
+        server = self._server
+        request, response = refused.request, refused.response
+        self._send(serialize(response, server.common_headers, CLOSE, request.method == b'HEAD'))
+        server.access_log.add(request, response, server.monotonic() - request.received)
         self._close_after_answer()
 
     def _close_after_answer(self) -> None:

@@ -44,6 +44,7 @@ _SOCKET: type[socket] = monkey.get_original('socket', 'socket')
 class HTTPServer:
     """`share` is this worker's place among those that accept from the same sockets, None if it is alone.
 
+    `refuse` says from the head alone whether a request whose body is still to come would be refused, and how.
     `respond` is called in a connection's greenlet; it must not raise. `reject` makes the answer to what was no request.
 
     Order of use: `start`, `drain`, `close`; the last one alone stops at once.
@@ -56,6 +57,7 @@ class HTTPServer:
         access_log: AccessLog,
         limits: Limits,
         *,
+        refuse: Callable[[Request], Response | None] = lambda request: None,
         server_header: str = 'Zato',
         tls: ssl.SSLContext | None = None,
         share: Share | None = None,
@@ -63,6 +65,7 @@ class HTTPServer:
     ) -> None:
         self.respond = respond
         self.reject = reject
+        self.refuse = refuse
         self.access_log = access_log
         self.limits = limits
         self.monotonic = clock.monotonic

@@ -137,6 +137,7 @@ class ServerArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         self.manage_workers()
 
     def reap_workers(self) -> None:
+        before = set(self.WORKERS)
         while True:
             try:
                 super().reap_workers()
@@ -145,7 +146,10 @@ class ServerArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
                 if not self.has_started:
                     raise
                 logger.error('A worker ended with an exit code that means it could not start; it is replaced')
-        gone = self._ready - set(self.WORKERS)
+        gone = before - set(self.WORKERS)
+        for pid in gone - set(self._leaving):
+            if self.has_started and self.LISTENERS:
+                logger.error('Worker %d has ended by itself; it is replaced', pid, extra={'action': 'worker.ended'})
         self._ready -= gone
         self._replaced -= gone
 

@@ -49,7 +49,19 @@ class ZatoWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         """The arbiter has patched everything but what would have kept it from forking and waiting for its children."""
         monkey.patch_os()
         monkey.patch_signal()
+        # sys.exit() and the like in a greenlet that a service has spawned end that greenlet, not this worker.
+        gevent.get_hub().SYSTEM_ERROR = (SystemError,)
         self.sockets = [_SOCKET(fileno=listener.sock.detach()) for listener in self.sockets]
+
+    def init_process(self) -> None:
+        try:
+            super().init_process()
+        except (Exception, SystemExit):
+            raise
+        except BaseException:
+            # Gunicorn would take a KeyboardInterrupt here for one of the arbiter's, and stop the server from in here.
+            logger.exception('This worker ends', extra={'action': 'worker.failed'})
+            os._exit(1)
 
     def load_wsgi(self) -> None:
         """There is no WSGI application."""
@@ -82,6 +94,9 @@ class ZatoWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
                 frozen.cid,
                 extra={'action': 'worker.frozen', 'cid': frozen.cid},
             )
+        else:
+            where = f'{frame.f_code.co_filename}:{frame.f_lineno}' if frame is not None else 'an unknown place'
+            logger.error('This worker is frozen in %s; it is replaced', where, extra={'action': 'worker.frozen'})
         for call in running - {frozen}:
             logger.error('Service %s was cut off by that (cid: %s)', call.service.name, call.cid)
         os._exit(1)

@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zato.common.component import ServerDirectory
+from zato.common.config.bind import parse_bind
 from zato.common.config.pickup_conf import read_pickup_conf
 from zato.common.config.reader import GetSecret, find_line, read_server_conf
 from zato.common.config.secrets import Secrets
-from zato.common.config.server_conf import Crypto, ServerConf
+from zato.common.config.server_conf import ServerConf
 from zato.common.exception import ConfigError
 from zato.common.ipc import socket_directory
+from zato.common.tls import server_context
 from zato.server.http.limits import Limits
 from zato.server.security.basic_auth import BasicAuth
 
 _REALM = 'API'
-_CLIENT_CERTS = {'none': ssl.CERT_NONE, 'optional': ssl.CERT_OPTIONAL, 'required': ssl.CERT_REQUIRED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,7 @@ def load_settings(directory: ServerDirectory, key: str = '') -> Settings:
         conf=conf,
         pubapi=BasicAuth('pubapi', secrets.get('zato.pubapi_password'), _REALM),
         admin=BasicAuth('admin.invoke', secrets.get('zato.admin_invoke_password'), _REALM),
-        tls=_tls_context(conf.crypto, directory) if conf.crypto.use_tls else None,
+        tls=server_context(conf.crypto, directory.repo) if conf.crypto.use_tls else None,
         deploy_directories=(pickup, *read_pickup_conf(directory.pickup_conf)),
         get_secret=secrets.get,
         user_config={name: directory.repo / path for name, path in conf.user_config.items()},
@@ -72,26 +73,8 @@ def load_settings(directory: ServerDirectory, key: str = '') -> Settings:
 
 def bind_address(conf: ServerConf, directory: ServerDirectory) -> tuple[str, int]:
     """Host and port of `gunicorn_bind`. Raises ConfigError."""
-    host, _, port = conf.main.gunicorn_bind.rpartition(':')
-    if not host or not port.isdigit() or int(port) > 65_535:
-        raise ConfigError(
-            f'[main] gunicorn_bind must be host:port, not `{conf.main.gunicorn_bind}`',
-            path=str(directory.server_conf),
-            line=find_line(directory.server_conf, 'main', 'gunicorn_bind'),
-        )
-    return host.strip('[]'), int(port)
-
-
-def _tls_context(crypto: Crypto, directory: ServerDirectory) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(['http/1.1'])
-    repo = directory.repo
     try:
-        context.load_cert_chain(repo / crypto.cert_location, repo / crypto.priv_key_location)
-        context.verify_mode = _CLIENT_CERTS[crypto.tls_client_certs]
-        if context.verify_mode != ssl.CERT_NONE:
-            context.load_verify_locations(repo / crypto.ca_certs_location)
-    except (OSError, ssl.SSLError) as e:
-        raise ConfigError(f'[crypto] the TLS files cannot be loaded: {e}', path=str(directory.server_conf)) from None
-    return context
+        return parse_bind(conf.main.gunicorn_bind)
+    except ValueError as e:
+        line = find_line(directory.server_conf, 'main', 'gunicorn_bind')
+        raise ConfigError(str(e), path=str(directory.server_conf), line=line) from None

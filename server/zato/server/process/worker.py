@@ -172,6 +172,7 @@ class Worker:
             pipeline.reject,
             AccessLog(BufferedLines(access_log) if access_log is not None else None),
             settings.limits,
+            refuse=pipeline.refuse,
             server_header=misc.http_server_header,
             tls=settings.tls,
             share=share,

@@ -159,6 +159,10 @@ class Response:
             self._headers = {}
         return self._headers
 
+    @headers.setter
+    def headers(self, headers: dict[str, str]) -> None:
+        self._headers = dict(headers)
+
     @property
     def header_lines(self) -> tuple[tuple[bytes, bytes], ...]:
         """`headers`, as they are sent, but for a content type, which goes over `content_type`."""

@@ -137,7 +137,9 @@ class Invoker:
     def _run_in_background(self, call: Call, payload: Any) -> None:
         try:
             self.run(call, Request(payload, payload))
-        except (Exception, SystemExit, gevent.Timeout):  # the service's failure, not the worker's end
+        except gevent.GreenletExit:
+            return  # the worker stops, and has logged what it cuts off
+        except BaseException:  # whatever a service raises is its failure, not the worker's end
             logger.exception(
                 'Service %s failed in the background (cid: %s)',
                 call.service.name,
