@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from zato.server.http.message import Request, Response
 from zato.server.security.basic_auth import BasicAuth
@@ -61,7 +61,3 @@ class Routes:
                 if rest and b'/' not in rest:
                     return candidate, rest
         return None
-
-
-#: What `self.response.payload` may be; `Any` since it is the user's.
-Payload = Any

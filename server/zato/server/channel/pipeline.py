@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -116,6 +115,3 @@ def _headers(e: HTTPException) -> tuple[tuple[bytes, bytes], ...]:
     if isinstance(e, MethodNotAllowed) and e.allowed:
         return ((b'Allow', ', '.join(e.allowed).encode()),)
     return ()
-
-
-Respond = Callable[[Request], Response]

@@ -166,6 +166,8 @@ def die_with_parent(sig: signal.Signals) -> None:
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
     """Run one check in a child of its own, kept to its time."""
+    for item in [*request['changed'], *request['others']]:
+        import_name(item['module'])  # remembered here, it need not be found out in each child
     reading, writing = os.pipe()
     pid = monkey.get_original('os', 'fork')()
     if pid == 0:

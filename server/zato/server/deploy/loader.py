@@ -10,6 +10,7 @@ import ast
 import importlib
 import sys
 from collections.abc import Iterable, Sequence
+from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import spec_from_loader
 from pathlib import Path, PurePath
@@ -123,8 +124,12 @@ class ModuleLoader:
         exec(source.code, module.__dict__)
 
 
+@cache
 def import_name(module: str) -> str:
-    """The name in sys.modules: the module's own unless it belongs to something else already."""
+    """The name in sys.modules: the module's own unless it belongs to something else already.
+
+    Remembered for the life of the process: finding it out takes many looks into directories.
+    """
     return _PRIVATE + module if is_shadowed(module) else module
 
 

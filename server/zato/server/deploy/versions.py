@@ -161,7 +161,7 @@ class DirectoryStore:
             'modules': {path: asdict(version) for path, version in snapshot.modules.items()},
             'seen': {path: asdict(seen) for path, seen in snapshot.seen.items()},
         }
-        _write_durably(self._index, json.dumps(document, indent=1).encode())
+        _write_durably(self._index, json.dumps(document).encode())
 
     def _touch(self, digest: str) -> None:
         """Files are pruned by how long ago they were active, not by how long ago they were deployed."""

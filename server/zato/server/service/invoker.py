@@ -91,11 +91,6 @@ class Invoker:
             running.discard(call)
         return response
 
-    def invoke(self, name: str, payload: Any, *, cid: str, channel: str) -> Any:
-        """Run a service for somebody other than a service. Raises KeyError if there is none of that name."""
-        call = Call(self._find(name), cid, channel, None, None)
-        return self.run(call, Request(payload, payload)).payload
-
     def invoke_from(self, caller: Call, name: str | type[Service], payload: Any) -> Any:
         """`self.invoke`: as documented there."""
         compiled = self._find(name if isinstance(name, str) else name.get_name())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from types import MappingProxyType
 
 from zato.server.service.compiled import CompiledService
 
@@ -20,14 +19,6 @@ class ServiceStore:
 
     def __iter__(self) -> Iterator[CompiledService]:
         return iter(self._by_name.values())
-
-    def __len__(self) -> int:
-        return len(self._by_name)
-
-    @property
-    def modules(self) -> Mapping[str, Mapping[str, CompiledService]]:
-        """Key of a module → its services by name."""
-        return MappingProxyType(self._modules)
 
     def swap(self, modules: Mapping[str, Mapping[str, CompiledService]], removed: frozenset[str] = frozenset()) -> None:
         """Replace the services of `modules`, and of `removed` ones by nothing, in one step."""
