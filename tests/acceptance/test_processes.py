@@ -387,3 +387,16 @@ def test_a_request_without_credentials_is_refused_before_its_body_is_read(enviro
     with socket.create_connection(('127.0.0.1', environment.port), timeout=PATIENCE) as connection:
         connection.sendall(b'POST /zato/api/invoke/helpers.echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9000000\r\n\r\nx')
         assert connection.recv(65_536).startswith(b'HTTP/1.1 401 ')
+
+
+def test_a_greenlet_that_fails_with_nobody_waiting_is_in_the_log_and_prints_are_in_output_log(
+    environment: Environment,
+) -> None:
+    code = (
+        '        import gevent\n        gevent.spawn(int, "no number")\n        print("printed", flush=True)\n        self'
+    )
+    environment.save('my.py', service_file(1).replace('        self', code))
+    environment.start()
+    assert environment.invoke('my.service').status == 200
+    eventually(lambda: environment.log_has('ERROR - .* - ValueError: invalid literal for int'), 'the traceback')
+    eventually(lambda: 'printed\n' in (environment.server.logs / 'output.log').read_text(), 'what was printed')

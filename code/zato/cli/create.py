@@ -64,6 +64,7 @@ def make_server(path: Path, *, port: int, workers: int, key: str = '') -> str:
     except Exception as e:
         raise CommandError(str(e), INVALID_INPUT) from None
     make_empty(path)
+    path.chmod(0o750)  # configuration and logs are nobody else's
     directory = ServerDirectory(path)
     for name in _DIRECTORIES:
         (path / name).mkdir(parents=True)

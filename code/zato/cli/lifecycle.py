@@ -21,6 +21,7 @@ from zato.common.config.server_conf import Main
 from zato.common.exception import ZatoException
 from zato.common.lock import is_locked
 
+OUTPUT_LOG = 'output.log'  #: what the processes print, services' own prints above all
 _START_TIMEOUT = 180.0  #: seconds
 _READY = 'ready'
 _FAILED = 'failed: '
@@ -59,11 +60,13 @@ class Started:
             self.process.wait()
 
     def _reason_from_log(self) -> str:
-        with self.server.server_log.open('rb') as log:
-            log.seek(self._log_start)
-            errors = [line for line in log.read().decode(errors='replace').splitlines() if ' - ERROR - ' in line]
+        errors = []
+        if self.server.server_log.exists():
+            with self.server.server_log.open('rb') as log:
+                log.seek(self._log_start)
+                errors = [line for line in log.read().decode(errors='replace').splitlines() if ' - ERROR - ' in line]
         last = errors[-1].split(' - ', 4)[-1] if errors else 'its processes ended'
-        return f'{last}; see {self.server.server_log}'
+        return f'{last}; see server.log and {OUTPUT_LOG} in {self.server.logs}'
 
 
 @click.command()
@@ -148,8 +151,8 @@ def _spawn(server: ServerDirectory, fg: bool, env_file: Path | None, secret_key:
     command += ['--env-file', str(env_file.resolve())] if env_file else []
     environment = {**os.environ, 'ZATO_SECRET_KEY': secret_key} if secret_key else None
     server.logs.mkdir(exist_ok=True)
-    with server.server_log.open('ab') as log:
-        log_start = log.tell()
+    log_start = server.server_log.stat().st_size if server.server_log.exists() else 0
+    with (server.logs / OUTPUT_LOG).open('ab') as log:
         process = subprocess.Popen(
             command,
             env=environment,

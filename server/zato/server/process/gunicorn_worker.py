@@ -50,7 +50,9 @@ class ZatoWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         monkey.patch_os()
         monkey.patch_signal()
         # sys.exit() and the like in a greenlet that a service has spawned end that greenlet, not this worker.
-        gevent.get_hub().SYSTEM_ERROR = (SystemError,)
+        hub = gevent.get_hub()
+        hub.SYSTEM_ERROR = (SystemError,)
+        hub.exception_stream = _ErrorLines()  # type: ignore[assignment]  # of a stream it uses no more
         self.sockets = [_SOCKET(fileno=listener.sock.detach()) for listener in self.sockets]
 
     def init_process(self) -> None:
@@ -141,6 +143,21 @@ class ZatoWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _report(self, report: dict[str, Any]) -> None:
         os.write(self.arbiter.report_write, json.dumps(report).encode() + b'\n')
+
+
+class _ErrorLines:
+    """Where gevent writes tracebacks of greenlets that nobody waits for: into the log, line by line."""
+
+    def __init__(self) -> None:
+        self._rest = ''
+
+    def write(self, text: str) -> None:
+        *lines, self._rest = (self._rest + text).split('\n')
+        for line in lines:
+            logger.error('%s', line, extra={'action': 'greenlet.failed'})
+
+    def flush(self) -> None:
+        """Lines are logged as they are completed."""
 
 
 def _frozen_call(frame: FrameType | None) -> Call | None:
