@@ -36,3 +36,15 @@ def test_the_slot_of_a_worker_that_died_is_cleared_and_given_to_another() -> Non
     assert first.is_ahead()
     assert counts.free({0}) == 1
     assert not first.is_ahead()
+
+
+def test_nobody_waits_twice_for_a_worker_that_does_not_accept() -> None:
+    counts = ConnectionCounts(4)
+    first, frozen = counts.share(0), counts.share(1)
+    first.update(5)
+    frozen.update(1)
+    assert first.is_ahead()
+    first.stop_waiting()
+    assert not first.is_ahead()
+    frozen.update(2)
+    assert first.is_ahead(), 'it accepts again'

@@ -36,11 +36,12 @@ class ConnectionCounts:
 class Share:
     """One worker's place among the others. It takes part once it has said how many connections it has."""
 
-    __slots__ = ('_counts', '_slot')
+    __slots__ = ('_counts', '_slot', '_stuck')
 
     def __init__(self, counts: memoryview[int], slot: int) -> None:
         self._counts = counts
         self._slot = slot
+        self._stuck: dict[int, int] = {}  # slot → its count when waiting for it was in vain
 
     def update(self, connections: int) -> None:
         self._counts[self._slot] = connections
@@ -50,6 +51,16 @@ class Share:
         self._counts[self._slot] = _UNUSED
 
     def is_ahead(self) -> bool:
-        own = self._counts[self._slot]
-        limit = own - _AHEAD
-        return limit > _UNUSED and any(_UNUSED < count <= limit for count in self._counts)
+        """Is there a worker with fewer connections that is worth waiting for?"""
+        return bool(self._behind())
+
+    def stop_waiting(self) -> None:
+        """Those that are behind have not accepted: do not wait for them again until their counts change."""
+        self._stuck = {slot: self._counts[slot] for slot in self._behind()} | self._stuck
+
+    def _behind(self) -> list[int]:
+        limit = self._counts[self._slot] - _AHEAD
+        if limit <= _UNUSED:
+            return []
+        slots = [slot for slot, count in enumerate(self._counts) if _UNUSED < count <= limit]
+        return [slot for slot in slots if self._stuck.get(slot) != self._counts[slot]]

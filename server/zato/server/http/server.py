@@ -34,7 +34,7 @@ _UNUSED_IN_DRAIN = 5.0  #: the same for a connection that never had one
 _LAST_ACCEPT = 0.2  #: seconds in which a drain still accepts: for hand-shakes that had begun before it
 _SWEEP = 0.5  #: seconds between two looks at the deadlines
 _ACCEPT_AT_ONCE = 16
-_LET_OTHERS_ACCEPT = 0.001
+_LET_OTHERS_ACCEPT, _WAITS = 0.001, 4
 _PAUSE_ON_ERROR = 0.1
 _DIE = 1.0  #: seconds that what is cut off has for cleaning up
 
@@ -150,8 +150,7 @@ class HTTPServer:
                 at_most = _ACCEPT_AT_ONCE
                 if self._share is not None:
                     at_most = 1
-                    if self._share.is_ahead():
-                        gevent.sleep(_LET_OTHERS_ACCEPT)
+                    self._let_others_accept(self._share)
                 try:
                     self._accept_waiting(listener, at_most)
                 except Exception as e:  # whatever it is, this worker must go on accepting
@@ -163,6 +162,13 @@ class HTTPServer:
                     self._accept_error = ''
         finally:
             watcher.close()
+
+    def _let_others_accept(self, share: Share) -> None:
+        for _ in range(_WAITS):
+            if not share.is_ahead():
+                return
+            gevent.sleep(_LET_OTHERS_ACCEPT)
+        share.stop_waiting()
 
     def _accept_waiting(self, listener: socket, at_most: int) -> None:
         for _ in range(at_most):
