@@ -24,6 +24,15 @@ SLEEPY = service_file(1).replace(
 )
 
 
+def call_sleepy(environment: Environment) -> tuple[threading.Thread, list[Any]]:
+    """Invoke SLEEPY in a thread. Returns once it runs; it answers once there is a file `go`."""
+    answers: list[Any] = []
+    caller = threading.Thread(target=lambda: answers.append(environment.invoke('my.service').json['version']))
+    caller.start()
+    eventually((environment.server.path / 'started').exists, 'the call')
+    return caller, answers
+
+
 def role_holder(environment: Environment) -> int:
     """The worker that holds the deployment role, 0 if none does."""
     return next((worker['pid'] for worker in environment.info()['workers'] if worker.get('roles')), 0)
@@ -211,10 +220,7 @@ def test_a_stop_waits_for_the_request_that_runs(environment: Environment) -> Non
     environment.save('my.py', SLEEPY)
     environment.start()
     port = environment.port
-    answers: list[Any] = []
-    caller = threading.Thread(target=lambda: answers.append(environment.invoke('my.service').json['version']))
-    caller.start()
-    eventually((environment.server.path / 'started').exists, 'the call')
+    caller, answers = call_sleepy(environment)
     stopping = threading.Thread(target=environment.stop)
     stopping.start()
     eventually(lambda: not _accepts(port), 'the stop')
@@ -341,10 +347,7 @@ def test_requests_that_run_when_the_arbiter_is_killed_are_answered(environment: 
     environment.save('my.py', SLEEPY)
     environment.start()
     port = environment.port
-    answers: list[Any] = []
-    caller = threading.Thread(target=lambda: answers.append(environment.invoke('my.service').json['version']))
-    caller.start()
-    eventually((environment.server.path / 'started').exists, 'the call')
+    caller, answers = call_sleepy(environment)
     os.kill(environment.arbiter, signal.SIGKILL)
     eventually(lambda: not _accepts(port), 'the drain')
     started = threading.Event()
