@@ -558,3 +558,19 @@ def test_a_worker_that_could_never_read_the_store_does_not_pretend_that_nothing_
     applier = Applier(store, ServiceStore({}), loader, setup.alarms, limit=10)
     with pytest.raises(StoreUnavailable, match=r'index\.json is damaged'):
         applier.apply()
+
+
+def test_a_deployment_that_fails_in_one_worker_does_not_keep_back_others_that_came_with_it(
+    setup: Setup, loader: ModuleLoader
+) -> None:
+    setup.deploy('a.py', '# a.x\n')
+    applier = Applier(setup.store, ServiceStore({}), loader, setup.alarms, limit=10)
+    applier.apply()
+    setup.deploy('good.py', '# good.x\n')
+    setup.deploy('bad.py', '# bad.x\n1 / 0\n')  # the fake check lets it through
+    setup.deploy('last.py', '# last.x\n')
+    applier.apply()
+    assert {module['module'] for module in applier.as_list()} == {'a', 'good', 'last'}
+    assert 'ZeroDivisionError' in applier.state_of(str(setup.services / 'bad.py'))['load_error']
+    for name in ('good', 'last', 'bad'):
+        sys.modules.pop(name, None)

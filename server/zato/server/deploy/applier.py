@@ -77,7 +77,7 @@ class Applier:
             changed = [version for path, version in snapshot.modules.items() if self._tried.get(path) != version.revision]
             removed = [served.version for path, served in self._served.items() if path not in snapshot.modules]
             if self._served:
-                self._apply_together(changed, removed)
+                self._apply_changes(changed, removed)
             else:
                 self._apply_each(changed)
             self._revision = snapshot.revision
@@ -123,8 +123,15 @@ class Applier:
         for version in versions:
             self._load([version], sources, [], again=False)
 
-    def _apply_together(self, versions: list[ModuleVersion], removed: list[ModuleVersion]) -> None:
-        self._load(versions, {version.path: self._source(version) for version in versions}, removed, again=True)
+    def _apply_changes(self, versions: list[ModuleVersion], removed: list[ModuleVersion]) -> None:
+        """Deployment by deployment, in their order: one that fails here must not keep the others from being served."""
+        for revision in sorted({version.revision for version in versions}):
+            group = [version for version in versions if version.revision == revision]
+            replaced = [version for version in removed if any(_replaces(new, version) for new in group)]
+            removed = [version for version in removed if version not in replaced]
+            self._load(group, {version.path: self._source(version) for version in group}, replaced, again=True)
+        if removed:
+            self._load([], {}, removed, again=True)
 
     def _source(self, version: ModuleVersion) -> Source | None:
         try:
@@ -182,3 +189,9 @@ class Applier:
             self._alarms.begin(
                 f'module:{version.path}', error, 'save the file again, or restart', action='load.failed', log=False
             )
+
+
+def _replaces(new: ModuleVersion, old: ModuleVersion) -> bool:
+    """Was the old one's file moved or renamed to the new one's?"""
+    names = {service.name for service in old.services}
+    return new.module == old.module or not names.isdisjoint(service.name for service in new.services)
