@@ -56,6 +56,12 @@ def test_a_receipt_says_what_each_worker_serves(two_workers: Environment) -> Non
         pytest.param('while True: pass\n', r'importing it took longer than 1 s', id='loop'),
         pytest.param('import time\ntime.sleep(600)\n', r'importing it took longer than 1 s', id='sleep'),
         pytest.param(b'\x00\x01\xff' * 100, r'my\.py: SyntaxError|my\.py:\d+: SyntaxError', id='binary'),
+        pytest.param('import json\njson.dumps = None\n1 / 0\n', r'my\.py:3: ZeroDivisionError', id='patched-json'),
+        pytest.param(
+            'class Odd(Exception):\n    def __str__(self): raise self\nraise Odd\n',
+            r'my\.py: it could not be checked: Odd',
+            id='unprintable-exception',
+        ),
         pytest.param('1 / 0\n', r'my\.py:1: ZeroDivisionError: division by zero', id='exception'),
         pytest.param(
             service_file(2).replace('def handle', 'def handel'),

@@ -232,11 +232,11 @@ def _run_child(request: dict[str, Any], writing: int) -> NoReturn:
         os.dup2(nothing, fd)
     try:
         reinit()
+        encode = json.JSONEncoder().encode  # of our own, whatever the module does to `json.dumps`
         try:
-            answer = _import_all(request)
-        except OSError as e:  # a text that it should read
-            answer = _failure(request, f'it could not be checked: {e}')
-        data = memoryview(json.dumps(answer).encode())
+            data = memoryview(encode(_import_all(request)).encode())
+        except BaseException as e:  # an unreadable text, an exception that cannot be printed
+            data = memoryview(encode(_failure(request, f'it could not be checked: {type(e).__name__}')).encode())
         while data:
             data = data[os.write(writing, data) :]
     finally:

@@ -181,7 +181,7 @@ def imported_names(source: Source) -> set[str]:
     """Names of modules that a module's import statements may refer to, wherever in it they are, and of their packages."""
     own_package = source.module if source.is_package else source.module.rpartition('.')[0]
     names = {own_package}
-    for node in ast.walk(ast.parse(source.text)):
+    for node in ast.walk(ast.parse(source.text, source.path)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
