@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Any, Final
 
 from zato.common.exception import BadRequest, ZatoException
 from zato.server.http.json import decode, encode
-from zato.server.http.message import Request, Response
+from zato.server.http.message import PHRASES, Request, Response
 from zato.server.service import data
 
 JSON: Final = b'application/json'
@@ -55,5 +54,5 @@ def render_error(
 ) -> Response:
     """`{"result":"Error","cid":…,"details":…}` (source: classic Zato 3.2). details: defaults to the status's name."""
     if not details:
-        details = HTTPStatus(status).phrase
+        details = PHRASES.get(status, 'Error')
     return Response(status, encode({'result': 'Error', 'cid': cid, 'details': details}), cid, JSON, headers, channel)

@@ -6,7 +6,14 @@ import re
 from http import HTTPStatus
 from typing import Final
 
-STATUS_LINES: Final = {status.value: b'HTTP/1.1 %d %s\r\n' % (status.value, status.phrase.encode()) for status in HTTPStatus}
+#: Reason phrases as RFC 9110 has them; the standard library's differ from one Python to another.
+PHRASES: Final = {status.value: status.phrase for status in HTTPStatus} | {
+    413: 'Content Too Large',
+    414: 'URI Too Long',
+    416: 'Range Not Satisfiable',
+    422: 'Unprocessable Content',
+}
+STATUS_LINES: Final = {status: b'HTTP/1.1 %d %s\r\n' % (status, phrase.encode()) for status, phrase in PHRASES.items()}
 
 #: The line that `serialize` is given for its parameter `connection`, if any.
 CLOSE: Final = b'Connection: close\r\n'
