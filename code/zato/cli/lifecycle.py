@@ -20,11 +20,10 @@ from zato.common.config.secrets import Secrets
 from zato.common.config.server_conf import Main
 from zato.common.exception import ZatoException
 from zato.common.lock import is_locked
+from zato.common.start_report import reason_of
 
 OUTPUT_LOG = 'output.log'  #: what the processes print, services' own prints above all
 _START_TIMEOUT = 180.0  #: seconds
-_READY = 'ready'
-_FAILED = 'failed: '
 _STOP_GRACE = 20.0  #: seconds past its own graceful timeout that a server may take to stop
 _FAILED_GRACE = 10.0
 _POLL = 0.02
@@ -43,11 +42,11 @@ class Started:
         """Raises CommandError with the reason if it does not get ready."""
         with os.fdopen(self._report, 'rb') as report:
             os.set_blocking(report.fileno(), True)
-            text = _read_report(report.fileno())
-        if text == _READY:
+            reason = reason_of(_read_report(report.fileno()))
+        if reason is None:
             return
         self._end()
-        reason = text.removeprefix(_FAILED) if text else self._reason_from_log()
+        reason = reason or self._reason_from_log()
         code = ALREADY_RUNNING if 'running already' in reason else FAILED_TO_START
         raise CommandError(f'{self.server.path} did not start: {reason}', code)
 
@@ -173,11 +172,11 @@ def _read_report(fd: int) -> str:
     while True:
         ready, _, _ = select.select([fd], [], [], max(0.0, end - monotonic()))
         if not ready:
-            return f'{_FAILED}it was not ready in {_START_TIMEOUT:g} s'
+            return f'it was not ready in {_START_TIMEOUT:g} s'
         more = os.read(fd, 65_536)
         data += more
         if not more or data.endswith(b'\n'):
-            return data.decode(errors='replace').strip().replace(' | ', '\n')
+            return data.decode(errors='replace')
 
 
 def _stay(path: Path, started: list[Started]) -> None:

@@ -121,18 +121,20 @@ def call_workers(directory: Path, operation: str, /, *, timeout: float = 2.0, **
         except IPCError as e:
             if not isinstance(e.__cause__, ConnectionRefusedError | FileNotFoundError):
                 answers[pid] = e
-            elif _is_gone(pid):  # and not just between creating its socket and listening
-                path.unlink(missing_ok=True)
+            else:
+                discard_if_stale(path)
     return answers
 
 
-def _is_gone(pid: int) -> bool:
+def discard_if_stale(path: Path) -> bool:
+    """Remove a worker's socket if its worker is gone, and not just between creating the socket and listening."""
     try:
-        os.kill(pid, 0)
+        os.kill(int(path.stem.partition('-')[2]), 0)
     except ProcessLookupError:
+        path.unlink(missing_ok=True)
         return True
     except PermissionError:
-        pass
+        return False  # it is there, and somebody else's
     return False
 
 

@@ -10,9 +10,9 @@ from gunicorn.glogging import Logger
 
 from zato.common.log.config import LoggingConfigError, configure
 from zato.common.log.files import AppendFile
+from zato.common.start_report import StartReport
 from zato.server.process.arbiter import ServerArbiter
 from zato.server.process.gunicorn_worker import ZatoWorker
-from zato.server.process.ready import StartReport
 from zato.server.process.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -15,9 +15,9 @@ from zato.common.config.env_file import read_env_file
 from zato.common.exception import ConfigError, ZatoException
 from zato.common.lock import FileLock
 from zato.common.log.config import LoggingConfigError, configure
+from zato.common.start_report import StartReport
 from zato.common.version import version
 from zato.server.process.application import ServerApplication
-from zato.server.process.ready import StartReport
 from zato.server.process.settings import load_settings
 
 logger = logging.getLogger(__name__)

@@ -195,7 +195,5 @@ def _wake(path: Any) -> None:
     try:
         ipc.call(path, 'apply', timeout=1.0)
     except IPCError as e:
-        if isinstance(e.__cause__, ConnectionRefusedError):
-            path.unlink(missing_ok=True)  # its worker was killed
-        else:
+        if not ipc.discard_if_stale(path):
             logger.info('%s was not woken: %s', path.name, e)

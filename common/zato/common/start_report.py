@@ -1,11 +1,12 @@
-"""How the processes of a server tell whoever started them that it serves, or why it does not."""
+"""How the processes of a server tell whoever started them that it serves, or why it does not: one line in a pipe."""
 
 from __future__ import annotations
 
 import os
 
-READY = 'ready'
+_READY = 'ready'
 _FAILED = 'failed: '
+_NEWLINE = ' | '  #: in place of one, within the line
 
 
 class StartReport:
@@ -16,7 +17,7 @@ class StartReport:
         self._fd = fd
 
     def ready(self) -> None:
-        self._write(READY)
+        self._write(_READY)
 
     def failed(self, reason: str) -> None:
         self._write(_FAILED + reason)
@@ -30,7 +31,13 @@ class StartReport:
     def _write(self, text: str) -> None:
         if self._fd >= 0:
             try:
-                os.write(self._fd, text.replace('\n', ' | ').encode() + b'\n')
+                os.write(self._fd, text.replace('\n', _NEWLINE).encode() + b'\n')
             except BrokenPipeError:
                 pass  # nobody waits any more
             self.close()
+
+
+def reason_of(line: str) -> str | None:
+    """Why the server does not serve, by what it wrote; '' if it wrote nothing, None if it serves."""
+    text = line.strip()
+    return None if text == _READY else text.removeprefix(_FAILED).replace(_NEWLINE, '\n')
