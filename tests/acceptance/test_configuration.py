@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.environment import Environment, zato
+from tests.support.environment import Environment, Result, service_file, zato
 from zato.common.crypto import new_key
+from zato.common.odb.address import ODBAddress
 
 
 def replace_in_conf(old: str, new: str) -> Callable[[Environment], None]:
@@ -129,12 +130,13 @@ def test_all_errors_of_a_file_are_reported_at_once(environment: Environment) -> 
 
 def test_keys_of_classic_zato_are_one_warning_and_the_start_goes_on(environment: Environment) -> None:
     replace_in_conf('[main]', '[main]\nipc_port_start=17050\ndebugger_enabled=False')(environment)
-    append_to_conf('\n[odb]\ndb_name=x\n[kvdb]\nhost=y\n')(environment)
+    replace_in_conf('[odb]', '[odb]\npool_size=9')(environment)
+    append_to_conf('\n[kvdb]\nhost=y\n')(environment)
     environment.start()
     warnings = [line for line in environment.log().splitlines() if 'not used by this version' in line]
     assert len(warnings) == 1
     assert ' - WARNING - ' in warnings[0]
-    for name in ('[odb]', '[kvdb]', '[main] ipc_port_start', '[main] debugger_enabled'):
+    for name in ('[odb] pool_size', '[kvdb]', '[main] ipc_port_start', '[main] debugger_enabled'):
         assert name in warnings[0]
 
 
@@ -203,12 +205,53 @@ def test_a_directory_that_is_none_of_ours_is_refused(tmp_path: Path) -> None:
         assert 'is not a component' in result.err
 
 
-def test_quickstart_refuses_what_is_not_in_this_version(tmp_path: Path) -> None:
-    refused = zato('quickstart', 'create', tmp_path / 'a', '--servers', '2')
-    assert (refused.code, 'not in this version' in refused.err) == (15, True)
-    refused = zato('quickstart', 'create', tmp_path / 'a', '--odb-type', 'postgresql')
-    assert (refused.code, 'not in this version' in refused.err) == (15, True)
-    assert not (tmp_path / 'a').exists()
+@pytest.mark.parametrize(
+    ('options', 'code', 'reason'),
+    [
+        (['--odb-type=postgresql'], 14, '--odb-host, --odb-user, --odb-db-name must be given with --odb-type postgresql'),
+        (['--odb-db-name=/tmp/my.db'], 13, '--odb-db-name has no meaning here'),
+        (['--odb-type=mysql'], 2, "'mysql' is not one of 'sqlite', 'postgresql'"),
+        (['mysql'], 15, 'The type of the ODB must be sqlite or postgresql, not mysql'),
+        (['--servers=0'], 2, '0 is not in the range x>=1'),
+        (['--odb-type=postgresql', '--odb-host=127.0.0.1', '--odb-port=1', '--odb-user=x', '--odb-db-name=y'], 16, 'port 1'),
+    ],
+)
+def test_quickstart_refuses_what_makes_no_sense_and_leaves_nothing(
+    tmp_path: Path, options: list[str], code: int, reason: str
+) -> None:
+    refused = zato('quickstart', 'create', tmp_path / 'a', *options)
+    assert (refused.code, reason in refused.err) == (code, True), refused.err
+    assert [path.name for path in tmp_path.iterdir()] in ([], ['a'])
+    assert not list(tmp_path.glob('a/*'))
+
+
+def test_servers_of_one_quickstart_have_one_odb_one_key_and_ports_of_their_own(tmp_path: Path) -> None:
+    created = zato('quickstart', 'create', tmp_path / 'qs', '--servers', '3', '--http-port', '18010')
+    assert created.code == 0, created.err
+    assert '[6/7] Sample services created' in created.out
+    servers = [tmp_path / 'qs' / f'server{number}' / 'config/repo' for number in (1, 2, 3)]
+    texts = [(server / 'server.conf').read_text() for server in servers]
+    ports = [re.findall(r'gunicorn_bind=0\.0\.0\.0:(.*)', text) for text in texts]
+    assert ports == [['18010'], ['18011'], ['18012']]
+    assert {text.partition('[odb]')[2] for text in texts} == {texts[0].partition('[odb]')[2]}
+    assert 'db_name=../../../zato.db' in texts[0]
+    keys = {re.findall('key1=.*', (server / 'secrets.conf').read_text())[0] for server in servers}
+    assert len(keys) == 1
+
+
+@pytest.mark.parametrize('odb_engine', ['postgresql'], indirect=True)
+def test_a_quickstart_over_postgresql_starts_and_keeps_the_password_encrypted(
+    empty_odb_address: ODBAddress, tmp_path: Path
+) -> None:
+    environment = Environment(tmp_path / 'qs', servers=2, odb=empty_odb_address)
+    try:
+        environment.start()
+        assert environment.deploy('my.py', service_file(1), server=1).code == 0
+        assert [environment.invoke('my.service', server=server).json['version'] for server in (0, 1)] == [1, 1]
+        for path in environment.path.rglob('*'):
+            assert not path.is_file() or empty_odb_address.password.encode() not in path.read_bytes(), path
+    finally:
+        environment.close()
 
 
 def test_quickstart_takes_the_old_form_and_refuses_a_directory_with_something_in_it(tmp_path: Path) -> None:
@@ -252,14 +295,52 @@ def test_encrypt_and_decrypt_undo_each_other(environment: Environment) -> None:
     assert zato('encrypt', '--data', 'x').code == 13
 
 
-def test_create_server_makes_a_server_that_starts(tmp_path: Path) -> None:
-    path = tmp_path / 'my-server'
-    assert zato('create', 'server', path, 'my-cluster', 'my-server', '--http-port', '0').out == 'OK\n'
+def test_an_odb_a_cluster_and_servers_that_are_created_one_by_one_make_what_starts(tmp_path: Path) -> None:
+    key = zato('create', 'secret-key').out.strip()
+    odb = f'--odb-db-name={tmp_path / "my.db"}'
+    one, two = tmp_path / 'one', tmp_path / 'two'
+    for command in (
+        ['odb', odb],
+        ['cluster', 'mine', f'--secret-key={key}', odb],
+        ['server', one, 'mine', 'one', '--http-port=0', f'--secret-key={key}', odb],
+        ['server', two, 'mine', 'two', '--http-port=0', f'--like={one}'],
+    ):
+        created = zato('create', *command)
+        assert (created.code, created.out) == (0, 'OK\n'), created.err
     try:
-        assert zato('start', path).code == 0
-        assert zato('ping', path).code == 0
+        for path in (one, two):
+            assert zato('start', path).code == 0
+            assert zato('ping', path).code == 0
     finally:
-        assert zato('stop', path).code == 0
+        assert zato('stop', one).code == zato('stop', two).code == 0
+
+
+def test_what_does_not_fit_the_cluster_is_refused_and_leaves_no_directory(tmp_path: Path) -> None:
+    key, other_key = (zato('create', 'secret-key').out.strip() for _ in range(2))
+    odb, path = f'--odb-db-name={tmp_path / "my.db"}', tmp_path / 'one'
+
+    def server(name: str, key: str, cluster: str = 'mine') -> Result:
+        return zato('create', 'server', path, cluster, name, f'--secret-key={key}', odb)
+
+    assert 'the file is missing; zato create odb' in zato('create', 'cluster', 'mine', f'--secret-key={key}', odb).err
+    assert zato('create', 'odb', odb).code == 0
+    assert 'has no cluster; run: zato create cluster' in server('one', key).err
+    assert zato('create', 'cluster', 'mine', f'--secret-key={key}', odb).code == 0
+    for refused, code, reason in (
+        (zato('create', 'odb', odb), 1, 'has a schema already'),
+        (zato('create', 'cluster', 'mine', f'--secret-key={key}', odb), 6, 'has the cluster `mine` already'),
+        (server('one', other_key), 16, 'the secret key is not that of cluster `mine`'),
+        (server('one', key, 'yours'), 8, 'has cluster `mine`, not `yours`'),
+        (server('one', ''), 14, '--secret-key, that of the cluster, is required'),
+    ):
+        assert (refused.code, reason in refused.err) == (code, True), refused.err
+        assert not path.exists()
+    assert zato('create', 'odb', odb, '--skip-if-exists').code == 0
+    assert zato('create', 'cluster', 'mine', f'--secret-key={key}', odb, '--skip-if-exists').code == 0
+    assert server('one', key).code == 0
+    path.rename(tmp_path / 'elsewhere')
+    again = server('one', key)
+    assert (again.code, 'there is a server `one` in this cluster already' in again.err) == (7, True)
 
 
 def test_a_server_directory_in_the_usual_place_works() -> None:
@@ -268,13 +349,14 @@ def test_a_server_directory_in_the_usual_place_works() -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except PermissionError:
         pytest.fail(f'this test needs to write to {path.parent}: run it as root, or create that directory for yourself')
-    assert zato('create', 'server', path, 'dev', 'server1', '--http-port', '0').code == 0
+    shutil.rmtree(path.parent)
+    assert zato('quickstart', 'create', path.parent, '--http-port', '0').code == 0
     try:
         assert zato('start', path).code == 0
         assert zato('service', 'invoke', path, 'zato.ping').code == 0
     finally:
         zato('stop', path)
-        shutil.rmtree(path)
+        shutil.rmtree(path.parent)
 
 
 def test_an_unknown_command_is_answered_with_the_nearest_one() -> None:

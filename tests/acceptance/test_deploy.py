@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -238,12 +240,16 @@ def test_a_deployment_during_which_the_checker_dies_is_checked_by_the_next_one(e
     eventually(lambda: environment.invoke('my.service').status == 200, 'the service')
 
 
-def test_a_lost_text_of_a_version_comes_back_from_the_file_in_the_pickup_folder(environment: Environment) -> None:
+@pytest.mark.parametrize('damage', [Path.unlink, Path.touch, lambda path: path.write_bytes(b'x = (')])
+def test_a_lost_or_damaged_copy_of_a_text_comes_back_from_the_odb(
+    environment: Environment, damage: Callable[[Path], object]
+) -> None:
     environment.start()
     assert environment.deploy('my.py', service_file(1)).code == 0
     environment.stop()
+    (environment.server.services / 'my.py').unlink()
     for text in (environment.server.hot_deploy / 'versions').iterdir():
-        text.unlink()
+        damage(text)
     environment.start()
     assert environment.invoke('my.service').json['version'] == 1
 
@@ -257,11 +263,14 @@ def test_links_are_deployed_like_files(environment: Environment) -> None:
         eventually(lambda name=name: environment.invoke(f'{name}.service').status == 200, name)
 
 
-def test_a_damaged_index_fails_a_hot_deploy_at_once_and_serves_on(environment: Environment) -> None:
+def test_a_damaged_odb_fails_a_hot_deploy_at_once_and_what_is_loaded_is_served_on(environment: Environment) -> None:
     environment.start()
     assert environment.deploy('my.py', service_file(1)).code == 0
-    (environment.server.hot_deploy / 'index.json').write_text('{"revision": ')
+    odb = environment.path / 'zato.db'
+    for path in (odb, odb.with_name('zato.db-wal')):
+        with path.open('r+b') as file:
+            file.write(b'not a database' * 4096)
     receipt = environment.deploy('my.py', service_file(2))
     assert receipt.code == 16
-    assert 'index.json' in receipt.err
+    assert 'zato.db' in receipt.err
     assert environment.invoke('my.service').json['version'] == 1

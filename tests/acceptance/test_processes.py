@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import threading
 from base64 import b64encode
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -274,40 +277,83 @@ def test_a_reload_with_a_broken_logging_conf_keeps_logging_and_serving(environme
     assert environment.request('GET', '/zato/ping').status == 200
 
 
-def test_a_worker_that_cannot_get_ready_waits_and_nothing_halts_the_server(two_workers: Environment) -> None:
+def ready(environment: Environment) -> set[int]:
+    return {worker['pid'] for worker in environment.info()['workers'] if worker.get('is_ready')}
+
+
+def test_a_reload_while_the_odb_is_away_is_refused_and_the_workers_stay(two_workers: Environment) -> None:
     assert two_workers.deploy('my.py', service_file(1)).code == 0
-    before = {worker['pid'] for worker in two_workers.info()['workers']}
-    index = two_workers.server.hot_deploy / 'index.json'
-    good = index.read_bytes()
-    index.write_bytes(b'{"revision": ')
-
+    before = ready(two_workers)
+    odb = two_workers.path / 'zato.db'
+    lost = odb.rename(odb.with_name('lost.db'))
     os.kill(two_workers.arbiter, signal.SIGHUP)
-    eventually(lambda: two_workers.log_has(r'ERROR - .* - worker: it cannot start: .*index\.json'), 'the alarm')
-    assert two_workers.invoke('my.service').json['pid'] in before, 'old workers must serve until new ones are ready'
-
-    killed = before.pop()
-    os.kill(killed, signal.SIGKILL)
-    eventually(lambda: not Path(f'/proc/{killed}').exists(), 'its end')
-    for _ in range(20):
-        assert two_workers.invoke('my.service').json['pid'] in before
-
-    index.write_bytes(good)
-
-    def replaced() -> bool:
-        now = {worker['pid'] for worker in two_workers.info()['workers'] if worker.get('is_ready')}
-        return len(now) == 2 and not now & before
-
-    eventually(replaced, 'new workers')
+    eventually(lambda: two_workers.log_has(r'ERROR - .* - Not reloaded, the workers stay: .*zato\.db'), 'the refusal')
+    assert two_workers.invoke('my.service').json['pid'] in before
+    assert ready(two_workers) == before
+    lost.rename(odb)
+    os.kill(two_workers.arbiter, signal.SIGHUP)
+    eventually(lambda: len(now := ready(two_workers)) == 2 and not now & before, 'new workers')
     assert versions(two_workers) == {1}
 
 
-def test_a_server_that_cannot_start_at_all_says_why(environment: Environment) -> None:
+def test_a_worker_that_cannot_get_ready_waits_and_nothing_halts_the_server(two_workers: Environment) -> None:
+    assert two_workers.deploy('my.py', service_file(1)).code == 0
+    stays = ready(two_workers)
+    killed = stays.pop()
+    odb = two_workers.path / 'zato.db'
+    lost = odb.rename(odb.with_name('lost.db'))
+    os.kill(killed, signal.SIGKILL)
+    eventually(lambda: two_workers.log_has(r'ERROR - .* - worker: it cannot start: .*zato\.db'), 'the alarm')
+    for _ in range(20):
+        assert two_workers.invoke('my.service').json['pid'] in stays
+    lost.rename(odb)
+    eventually(lambda: len(ready(two_workers)) == 2, 'a new worker')
+    assert stays < ready(two_workers)
+    assert versions(two_workers) == {1}
+
+
+def remove_odb(environment: Environment) -> None:
+    (environment.path / 'zato.db').unlink()
+
+
+def damage_odb(environment: Environment) -> None:
+    (environment.path / 'zato.db').write_bytes(b'not a database' * 1_000)
+
+
+def empty_odb(environment: Environment) -> None:
+    (environment.path / 'zato.db').write_bytes(b'')
+
+
+def change_schema(environment: Environment) -> None:
+    with closing(sqlite3.connect(environment.path / 'zato.db', isolation_level=None)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+
+
+def change_key_of_cluster(environment: Environment) -> None:
+    with closing(sqlite3.connect(environment.path / 'zato.db', isolation_level=None)) as connection:
+        connection.execute("UPDATE cluster SET well_known = 'gAAAAA'")
+
+
+@pytest.mark.parametrize(
+    ('change', 'reason'),
+    [
+        (remove_odb, 'zato.db: reading failed: unable to open database file (the file is missing; zato create odb'),
+        (damage_odb, 'zato.db: reading failed: file is not a database'),
+        (empty_odb, 'zato.db has no schema; run: zato create odb'),
+        (change_schema, 'zato.db has schema 9999, which is newer than'),
+        (change_key_of_cluster, 'the secret key is not that of cluster'),
+    ],
+)
+def test_a_server_whose_odb_is_not_what_it_needs_does_not_start_and_says_why(
+    environment: Environment, change: Callable[[Environment], None], reason: str
+) -> None:
     environment.start()
     environment.stop()
-    (environment.server.hot_deploy / 'index.json').write_bytes(b'{"revision": ')
+    change(environment)
     started = zato('start', environment.path)
     assert started.code == 18
-    assert 'index.json' in started.err
+    assert reason in started.err
+    assert 'Traceback' not in started.err
     assert environment.processes() == []
 
 

@@ -1,7 +1,8 @@
 """Operations per CPU second of the echo service against a bare WSGI echo under gunicorn's gevent worker, one worker each.
 
-Ours parses and writes JSON, checks Basic Auth, makes a cid and writes the access log; the others only echo. The servers run
-on one CPU and wrk on another; all servers are up, one at a time is under load, and the rounds go round them in turn.
+Ours finds a REST channel of its ODB, checks Basic Auth, parses and writes JSON, makes a cid and writes the access log; the
+others only echo. The servers run on one CPU and wrk on another; all servers are up, one at a time is under load, and the
+rounds go round them in turn.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def run(report: Report, options: Options) -> None:
     server_cpu, load_cpu = two_cpus()
     rounds: list[dict[str, Round]] = []
     with Environment(workers=1) as environment, peers(server_cpu) as others:
-        servers = [environment.start(server_cpu), *others]
+        servers = [environment.with_channel(environment.start(server_cpu)), *others]
         for server in servers:
             check_echo(server)
             wrk_round(server, options.warm_up, load_cpu)

@@ -23,7 +23,7 @@ def run(report: Report, options: Options) -> None:
     with Environment(workers=1) as env:
         env.start()  # compiles what has not been compiled yet
         env.stop()
-        runs = [_start(env) for _ in range(options.starts)]
+        runs = [measure_start(env) for _ in range(options.starts)]
     report.rounds(NAME, runs)
     clean, is_clean = quiet(runs, [item['foreign'] for item in runs])
     note = f'{len(clean)} of {len(runs)} starts'
@@ -36,7 +36,7 @@ def run(report: Report, options: Options) -> None:
     )
 
 
-def _start(env: Environment) -> dict[str, Any]:
+def measure_start(env: Environment) -> dict[str, Any]:
     """Milliseconds."""
     meter = CPUMeter()
     start = monotonic()

@@ -8,18 +8,33 @@ import os
 import shutil
 import subprocess
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import psutil
 
 from tests.bench.processes import BIN, BenchError, Server, end_processes, environment, free_port, pinned
+from zato.cli.component import client_of
 from zato.common.component import ServerDirectory
 from zato.common.config.secrets import Secrets
 
 ZATO = str(BIN / 'zato')
 ECHO = '/zato/api/invoke/helpers.echo'
+CHANNEL = '/bench/echo'
+_CHANNEL = [
+    {'action': 'create', 'kind': 'security_basic_auth', 'name': 'bench', 'username': 'bench', 'password': 'secret'},
+    {
+        'action': 'create',
+        'kind': 'channel_rest',
+        'name': CHANNEL,
+        'url_path': CHANNEL,
+        'service': 'helpers.echo',
+        'security': 'bench',
+        'data_format': 'json',
+    },
+]
 
 _TIMEOUT = 60.0  #: seconds that a command may take
 
@@ -27,9 +42,10 @@ _TIMEOUT = 60.0  #: seconds that a command may take
 class Environment:
     """Created on entering the block; stopped and removed at its end."""
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, servers: int = 1) -> None:
+        """workers: of each server. The first server is the one that is measured where nothing else is said."""
         self.workers = workers
-        self.port = free_port()
+        self.ports = [free_port() for _ in range(servers)]
         self._root = Path()
         self._server: Server | None = None
 
@@ -53,8 +69,16 @@ class Environment:
         return self._root / 'qs'
 
     @property
+    def port(self) -> int:
+        return self.ports[0]
+
+    @property
+    def directories(self) -> list[ServerDirectory]:
+        return [ServerDirectory(self.path / f'server{number}') for number in range(1, len(self.ports) + 1)]
+
+    @property
     def directory(self) -> ServerDirectory:
-        return ServerDirectory(self.path / 'server1')
+        return self.directories[0]
 
     def start(self, cpu: int | None = None) -> Server:
         """Returns once it answers. cpu: the only one that it may use. Raises BenchError."""
@@ -69,6 +93,18 @@ class Environment:
         self._server = Server('zato', pid, self.port, ECHO, {'Authorization': self._authorization()})
         return self._server
 
+    def admin(self, service: str, request: object, server: int = 0) -> Any:
+        """Call an admin service of a running server."""
+        return client_of(self.directories[server]).invoke(service, request)
+
+    def with_channel(self, server: Server) -> Server:
+        """The same server, measured through a REST channel of its ODB with Basic Auth, which is made if need be."""
+        names = [channel['name'] for channel in self.admin('zato.http-soap.get-list', {})]
+        if CHANNEL not in names:
+            self.admin('zato.config.apply', {'changes': _CHANNEL})
+        credentials = base64.b64encode(b'bench:secret').decode()
+        return replace(server, path=CHANNEL, headers={'Authorization': f'Basic {credentials}'})
+
     def stop(self) -> None:
         """By `zato stop`; should that fail, by pid."""
         if self._server is None and self.directory.running_pid():
@@ -76,7 +112,8 @@ class Environment:
         server, self._server = self._server, None
         if server is None:
             return
-        processes = server.processes()
+        pids = [directory.running_pid() for directory in self.directories]
+        processes = [process for pid in pids if pid for process in Server('', pid, 0, '').processes()]
         try:
             run([ZATO, 'stop', str(self.path)])
         finally:
@@ -84,17 +121,19 @@ class Environment:
 
     def worker_processes(self) -> list[psutil.Process]:
         """By pid, from the names of their sockets."""
-        names = [path.stem for path in (self.directory.work / 'ipc').glob('worker-*.sock')]
+        names = [path.stem for item in self.directories for path in (item.work / 'ipc').glob('worker-*.sock')]
         return [psutil.Process(pid) for pid in sorted(int(name.partition('-')[2]) for name in names)]
 
     def _create(self) -> None:
-        run([ZATO, 'quickstart', 'create', str(self.path), '--workers', str(self.workers), '--http-port', str(self.port)])
-        conf = self.directory.server_conf
-        text = conf.read_text()
-        bind = f'gunicorn_bind=0.0.0.0:{self.port}'
-        if bind not in text:
-            raise BenchError(f'{conf} has no line {bind}')
-        conf.write_text(text.replace(bind, f'gunicorn_bind=127.0.0.1:{self.port}'))
+        command = [ZATO, 'quickstart', 'create', str(self.path), '--workers', str(self.workers)]
+        run([*command, '--servers', str(len(self.ports)), '--http-port', '0'])
+        for directory, port in zip(self.directories, self.ports, strict=True):
+            conf = directory.server_conf
+            text = conf.read_text()
+            bind = 'gunicorn_bind=0.0.0.0:0\n'
+            if bind not in text:
+                raise BenchError(f'{conf} has no line {bind}')
+            conf.write_text(text.replace(bind, f'gunicorn_bind=127.0.0.1:{port}\n'))
 
     def _authorization(self) -> str:
         password = Secrets(self.directory.secrets_conf, os.environ).get('zato.pubapi_password')

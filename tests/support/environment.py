@@ -20,9 +20,13 @@ from typing import Any
 from zato.common.component import ServerDirectory
 from zato.common.config.secrets import Secrets
 from zato.common.ipc import socket_directory
+from zato.common.odb.address import ODBAddress
 
 ZATO = Path(sys.executable).with_name('zato')
 PATIENCE = 30.0  #: seconds that anything may take before a test gives up
+
+#: One of several servers: its index, or its directory.
+Server = int | ServerDirectory
 
 
 @dataclass(frozen=True)
@@ -67,20 +71,28 @@ def eventually(check: Callable[[], Any], what: str) -> Any:
 
 
 class Environment:
-    """A quickstart environment with one server, stopped and its processes gone when it is closed."""
+    """A quickstart environment, stopped and its processes gone when it is closed. `server` is the first of `servers`."""
 
-    def __init__(self, path: Path, *, workers: int = 1) -> None:
+    def __init__(self, path: Path, *, workers: int = 1, servers: int = 1, odb: ODBAddress | None = None) -> None:
+        """odb: an empty PostgreSQL database; by default it is SQLite, in the environment's directory."""
         self.path = path
-        created = zato('quickstart', 'create', path, '--workers', workers, '--http-port', 0)
+        options: dict[str, Any] = {'workers': workers, 'servers': servers, 'http-port': 0}
+        if odb is not None:
+            options |= {'odb-type': odb.engine, 'odb-db-name': odb.db_name, 'odb-host': odb.host, 'odb-port': odb.port}
+            options |= {'odb-user': odb.username, 'odb-password': odb.password}
+        created = zato('quickstart', 'create', path, *(f'--{name}={value}' for name, value in options.items()))
         assert created.code == 0, created.err
-        self.server = ServerDirectory(path / 'server1')
+        self.servers = [ServerDirectory(path / f'server{number}') for number in range(1, servers + 1)]
+        self.server = self.servers[0]
 
-    def start(self, *arguments: Any, env: dict[str, str] | None = None) -> None:
-        started = zato('start', self.path, *arguments, env=env)
-        assert started.code == 0, started.err + self.log()
+    def start(self, *arguments: Any, env: dict[str, str] | None = None, server: Server | None = None) -> None:
+        """All servers unless one is named."""
+        started = zato('start', self._path_of(server), *arguments, env=env)
+        assert started.code == 0, started.err + ''.join(self.log(each) for each in self._some(server))
 
-    def stop(self) -> None:
-        stopped = zato('stop', self.path)
+    def stop(self, server: Server | None = None) -> None:
+        """All servers unless one is named."""
+        stopped = zato('stop', self._path_of(server))
         assert stopped.code == 0, stopped.err
 
     def close(self) -> None:
@@ -90,12 +102,14 @@ class Environment:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
-        sockets = socket_directory(self.server.work)
-        if not sockets.is_relative_to(self.path):
-            shutil.rmtree(sockets)
+        for server in self.servers:
+            sockets = socket_directory(server.work)
+            if not sockets.is_relative_to(self.path):
+                shutil.rmtree(sockets)
 
-    def processes(self) -> list[int]:
-        """All processes of this server, found by their command line, which children inherit."""
+    def processes(self, server: Server | None = None) -> list[int]:
+        """All processes, of all servers unless one is named, found by their command line, which children inherit."""
+        paths = {os.fsencode(each.path) for each in self._some(server)}
         found = []
         for entry in Path('/proc').iterdir():
             if entry.name.isdigit():
@@ -104,32 +118,35 @@ class Environment:
                     state = (entry / 'stat').read_text().rpartition(')')[2].split()[0]
                 except OSError:
                     continue
-                if b'zato.server' in command and os.fsencode(self.server.path) in command and state != 'Z':
+                if b'zato.server' in command and not paths.isdisjoint(command) and state != 'Z':
                     found.append(int(entry.name))
         return sorted(found)
 
-    def kill_all(self) -> None:
+    def kill_all(self, server: Server | None = None) -> None:
         """kill -9 of every process, and wait for their end."""
-        for pid in self.processes():
+        for pid in self.processes(server):
             os.kill(pid, signal.SIGKILL)
-        eventually(lambda: not self.processes(), 'the end of the processes')
+        eventually(lambda: not self.processes(server), 'the end of the processes')
 
-    def log(self) -> str:
-        return self.server.server_log.read_text(encoding='utf-8')
+    def log(self, server: Server = 0) -> str:
+        return self._one(server).server_log.read_text(encoding='utf-8')
 
-    def log_has(self, pattern: str) -> bool:
-        return re.search(pattern, self.log()) is not None
+    def log_has(self, pattern: str, server: Server = 0) -> bool:
+        return re.search(pattern, self.log(server)) is not None
 
     @property
     def port(self) -> int:
-        return int(self.server.address.read_text().rpartition(':')[2])
+        return self.port_of(0)
+
+    def port_of(self, server: Server) -> int:
+        return int(self._one(server).address.read_text().rpartition(':')[2])
 
     @property
     def arbiter(self) -> int:
         return int(self.server.pidfile.read_text())
 
-    def info(self) -> dict[str, Any]:
-        shown = zato('info', self.path, '--format', 'json')
+    def info(self, server: Server = 0) -> dict[str, Any]:
+        shown = zato('info', self._one(server).path, '--format', 'json')
         assert shown.code == 0, shown.err
         return dict(json.loads(shown.out))
 
@@ -145,11 +162,12 @@ class Environment:
         user: str = '',
         password: str = '',
         headers: dict[str, str] | None = None,
+        server: Server = 0,
     ) -> Answer:
         headers = dict(headers or {})
         if user:
             headers['Authorization'] = 'Basic ' + b64encode(f'{user}:{password}'.encode()).decode()
-        connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=PATIENCE)
+        connection = http.client.HTTPConnection('127.0.0.1', self.port_of(server), timeout=PATIENCE)
         try:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
@@ -157,25 +175,35 @@ class Environment:
         finally:
             connection.close()
 
-    def invoke(self, service: str, payload: Any = None, method: str = 'POST') -> Answer:
+    def invoke(self, service: str, payload: Any = None, method: str = 'POST', *, server: Server = 0) -> Answer:
         """As user pubapi, through /zato/api/invoke."""
         body = None if payload is None else json.dumps(payload).encode()
-        return self.request(method, f'/zato/api/invoke/{service}', body, user='pubapi', password=self.password())
+        path = f'/zato/api/invoke/{service}'
+        return self.request(method, path, body, user='pubapi', password=self.password(), server=server)
 
-    def save(self, name: str, text: str | bytes) -> Path:
+    def save(self, name: str, text: str | bytes, *, server: Server = 0) -> Path:
         """Put a file into the pickup folder the way an editor does: write it elsewhere, rename it into place."""
-        target = self.server.services / name
+        target = self._one(server).services / name
         temporary = target.with_name(f'.{name}.tmp')
         temporary.write_bytes(text if isinstance(text, bytes) else text.encode())
         temporary.replace(target)
         return target
 
-    def deploy(self, name: str, text: str | bytes) -> Result:
+    def deploy(self, name: str, text: str | bytes, *, server: Server = 0) -> Result:
         """`zato hot-deploy` of a file of that name."""
         source = self.path / 'outbox' / name
         source.parent.mkdir(exist_ok=True)
         source.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return zato('hot-deploy', self.path, source)
+        return zato('hot-deploy', self._one(server).path, source)
+
+    def _one(self, server: Server) -> ServerDirectory:
+        return self.servers[server] if isinstance(server, int) else server
+
+    def _some(self, server: Server | None) -> list[ServerDirectory]:
+        return self.servers if server is None else [self._one(server)]
+
+    def _path_of(self, server: Server | None) -> Path:
+        return self.path if server is None else self._one(server).path
 
 
 def service_file(version: Any = 1, *, name: str = 'my.service', extra: str = '') -> str:

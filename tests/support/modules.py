@@ -13,10 +13,8 @@ def version_of(path: str, source: bytes, **kwargs: Any) -> ModuleVersion:
     values: dict[str, Any] = {
         'path': path,
         'module': module,
+        'server': 'server1',
         'sha256': digest_of(source),
-        'number': 0,
-        'revision': 0,
-        'deployed': '2030-01-01T00:00:00+00:00',
         'services': (ServiceDeclaration(f'{module}.my-service', 'MyService', 3),),
         'imports': (),
     }

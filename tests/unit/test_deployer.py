@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -12,14 +13,17 @@ from typing import Any
 
 import pytest
 
+from tests.support.odb import ALICE, OpenODB
 from zato.common.alarm import Alarms
-from zato.common.exception import DeploymentError, IPCError
+from zato.common.exception import Conflict, DeploymentError, IPCError, NotFound
+from zato.common.odb.address import ODBAddress
+from zato.common.odb.database import ODBUnavailable
 from zato.server.deploy import deployer as deployer_module
 from zato.server.deploy.applier import Applier
 from zato.server.deploy.checker import Checked, CheckFailed, Failure, ModuleText
 from zato.server.deploy.deployer import Deployer, in_order, is_deployable
 from zato.server.deploy.loader import ModuleLoader, Source, imported_names
-from zato.server.deploy.versions import DirectoryStore, ServiceDeclaration, StoreUnavailable, digest_of
+from zato.server.deploy.versions import ModuleStore, Seen, ServiceDeclaration, digest_of
 from zato.server.service.store import ServiceStore
 
 
@@ -57,10 +61,13 @@ class FakeCheck:
 
 
 class Setup:
-    def __init__(self, tmp_path: Path) -> None:
-        self.services = tmp_path / 'services'
-        self.services.mkdir()
-        self.store = DirectoryStore(tmp_path / 'work', 100)
+    """One server's deployer."""
+
+    def __init__(self, directory: Path, address: ODBAddress, server: str = 'server1') -> None:
+        self.services = directory / 'services'
+        self.services.mkdir(parents=True)
+        self.opened = OpenODB(address)
+        self.store = ModuleStore(self.opened.odb, self.opened.writer, server, directory / 'work' / 'versions', 100)
         self.check = FakeCheck()
         self.alarms = Alarms()
         self.revisions: list[int] = []
@@ -87,7 +94,8 @@ class Setup:
     def served(self) -> dict[str, str]:
         """Module → its text."""
         modules = self.store.read().modules.values()
-        return {version.module: self.store.path_of(version.sha256).read_text() for version in modules}
+        texts = self.store.texts_of(version.sha256 for version in modules)
+        return {version.module: texts[version.sha256].read_text() for version in modules}
 
     @property
     def alarmed(self) -> list[str]:
@@ -95,8 +103,24 @@ class Setup:
 
 
 @pytest.fixture
-def setup(tmp_path: Path) -> Setup:
-    return Setup(tmp_path)
+def odb_engine() -> str:
+    """What the store does on either kind of database, its own tests say."""
+    return 'sqlite'
+
+
+@pytest.fixture
+def setup(tmp_path: Path, odb_address: ODBAddress) -> Iterator[Setup]:
+    created = Setup(tmp_path / 'one', odb_address)
+    yield created
+    created.opened.close()
+
+
+@pytest.fixture
+def other(tmp_path: Path, odb_address: ODBAddress) -> Iterator[Setup]:
+    """Another server of the same cluster."""
+    created = Setup(tmp_path / 'two', odb_address, 'server2')
+    yield created
+    created.opened.close()
 
 
 def failure(**kwargs: Any) -> CheckFailed:
@@ -141,7 +165,8 @@ def test_a_scan_deploys_what_is_there_in_that_order(setup: Setup) -> None:
     (setup.services / 'sub').mkdir()
     setup.scan()
     assert setup.check.modules == ['common', 'util', 'alpha', 'zeta']
-    assert setup.revisions == [1, 2, 3, 4]
+    assert len(setup.revisions) == 4
+    assert setup.revisions == sorted({version.revision for version in setup.store.read().modules.values()})
 
 
 def test_a_directory_that_is_missing_is_skipped(setup: Setup) -> None:
@@ -166,13 +191,25 @@ def test_content_that_was_seen_is_not_deployed_again(setup: Setup) -> None:
 def test_a_file_is_never_deployed_because_another_version_is_active(setup: Setup) -> None:
     path = setup.deploy('a.py', '# a.one\n')
     setup.deploy('a.py', '# a.two\n')
-    snapshot = setup.store.read()
-    rolled_back = snapshot.modules[str(path)]
-    setup.store.activate(rolled_back, b'# a.one\n', snapshot.seen[str(path)], (), ())  # what a rollback does
+    setup.deployer.rollback('a', 1, ALICE)
+    asked = len(setup.check.asked)
     for deployer in (setup.deployer, setup.make()):
         deployer.scan([setup.services], retry=True)
         deployer.deploy(path)
-    assert len(setup.check.asked) == 2
+    assert len(setup.check.asked) == asked
+    assert setup.served == {'a': '# a.one\n'}
+
+
+def test_saving_an_unchanged_file_does_not_bring_back_what_was_undeployed(setup: Setup, other: Setup) -> None:
+    for server in (setup, other):
+        server.deploy('a.py', '# a.x\n')
+    setup.store.undeploy('a', actor=ALICE)
+    for server in (setup, other):
+        server.deploy('a.py', '# a.x\n')
+        server.scan(retry=True)
+    assert setup.served == {}
+    setup.deploy('a.py', '# a.y\n')
+    assert setup.served == {'a': '# a.y\n'}, 'but a change does'
 
 
 def test_what_was_refused_is_tried_again_when_it_is_saved_again_but_not_by_a_mere_scan(setup: Setup) -> None:
@@ -183,7 +220,7 @@ def test_what_was_refused_is_tried_again_when_it_is_saved_again_but_not_by_a_mer
     setup.check.errors.clear()
     setup.deploy('a.py', '# a.x\n')
     assert setup.served == {'a': '# a.x\n'}
-    [seen] = setup.store.read().seen.values()
+    [seen] = setup.store.seen().values()
     assert (seen.attempt, seen.error) == (2, '')
 
 
@@ -220,7 +257,9 @@ def test_dependants_are_checked_and_loaded_anew_with_the_module(setup: Setup) ->
     assert [item.module for item in others] == ['other']
     modules = {version.module: version for version in setup.store.read().modules.values()}
     assert modules['user'].imports == ('rates',), 'only deployed modules count'
-    assert {name: version.revision for name, version in modules.items()} == {'rates': 5, 'user': 5, 'third': 5, 'other': 4}
+    revisions = {name: version.revision for name, version in modules.items()}
+    last = setup.store.read().revision
+    assert {name for name, revision in revisions.items() if revision == last} == {'rates', 'user', 'third'}
 
 
 def test_a_module_that_would_break_a_dependant_is_refused(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
@@ -243,7 +282,7 @@ def test_a_text_is_checked_as_it_was_read_whatever_happens_to_the_file(setup: Se
     setup.check = saved_again_meanwhile  # type: ignore[assignment]  # a function does it too
     setup.make().deploy(path)
     assert setup.served == {'a': '# a.x\n'}
-    assert setup.store.read().seen[str(path)].sha256 == digest_of(b'# a.x\n')
+    assert setup.store.seen()[str(path)].sha256 == digest_of(b'# a.x\n')
 
 
 # What is refused
@@ -256,7 +295,7 @@ def test_a_service_name_that_another_module_has_is_refused_with_the_first_named(
     second = setup.deploy('second.py', '# same\n# really\n')
     reason = f'{second}:1: service `same` exists already, in {first}:1 (class MyService)'
     assert errors_in(caplog) == [f'Not deployed: {reason}']
-    assert setup.store.read().seen[str(second)].error == reason
+    assert setup.store.seen()[str(second)].error == reason
     assert set(setup.served) == {'first'}
     setup.deploy('first.py', '# other\n')
     setup.deploy('second.py', '# same\n# really\n')
@@ -285,7 +324,9 @@ def test_a_file_name_that_nobody_could_read_is_refused(setup: Setup, monkeypatch
     monkeypatch.setattr(deployer_module.logger, 'disabled', True)  # pytest-xdist dies of such a name in captured lines
     path = setup.deploy(os.fsdecode(name), '# a.x\n')
     assert setup.served == {}
-    assert 'the name of the file cannot be printed in UTF-8; rename it' in setup.store.read().seen[str(path)].error
+    seen = setup.store.seen_at(str(path))
+    assert seen is not None
+    assert 'the name of the file cannot be printed in UTF-8; rename it' in seen.error
 
 
 def test_a_service_that_loses_its_handler_is_refused_and_one_that_never_had_one_is_a_warning(
@@ -304,7 +345,7 @@ def test_services_that_are_gone_from_a_file_are_named(setup: Setup, caplog: pyte
     path = setup.deploy('a.py', '# a.x\n')
     setup.deploy('a.py', '\n')
     assert "no longer in the file, so no longer deployed: ['a.x']" in caplog.text
-    assert setup.store.read().seen[str(path)].warnings != ()
+    assert setup.store.seen()[str(path)].warnings != ()
 
 
 @pytest.mark.parametrize(
@@ -473,49 +514,215 @@ def test_the_alarm_of_a_refused_file_ends_when_the_file_is_gone(setup: Setup) ->
     setup.check.errors['bad'] = failure()
     gone, kept = setup.deploy('gone.py', '# bad\n'), setup.deploy('kept.py', '# bad\n')
     gone.unlink()
-    setup.deployer.end_alarms_of_gone_files()
+    setup.deployer.tend()
     assert setup.alarmed == [kept.name]
+
+
+# More than one server
+
+
+def test_what_another_server_has_deployed_already_is_only_remembered(setup: Setup, other: Setup) -> None:
+    setup.deploy('a.py', '# a.x\n')
+    path = other.deploy('a.py', '# a.x\n')
+    assert other.check.asked == []
+    assert other.revisions == []
+    assert [version.number for version in other.store.versions_of('a')] == [1]
+    assert other.store.seen() == {str(path): Seen(sha256=digest_of(b'# a.x\n'), attempt=1)}
+
+
+def test_a_module_of_another_server_is_changed_by_saving_it_here(setup: Setup, other: Setup) -> None:
+    setup.deploy('a.py', '# a.x\n')
+    path = other.deploy('a.py', '# a.y\n')
+    assert setup.served == other.served == {'a': '# a.y\n'}
+    version = setup.store.read().modules['a']
+    assert (version.number, version.server, version.path, version.who) == (2, 'server2', str(path), 'pickup on server2')
+    assert setup.alarms.as_list() == other.alarms.as_list() == []
+
+
+def test_a_renamed_file_that_came_from_another_server_takes_no_ones_place(setup: Setup, other: Setup) -> None:
+    setup.deploy('old.py', '').unlink()
+    other.deploy('new.py', '')
+    assert set(setup.served) == {'old', 'new'}, 'nobody knows whether it is to go there, too'
+
+
+class Meanwhile:
+    """A check during which something else happens, each time or the first one only."""
+
+    def __init__(self, check: FakeCheck, happens: Callable[[int], object], times: int = 1) -> None:
+        self.check = check
+        self.happens = happens
+        self.left = times
+
+    def __call__(self, changed: list[ModuleText], others: list[ModuleText]) -> list[Checked]:
+        if self.left:
+            self.left -= 1
+            self.happens(self.left)
+        return self.check(changed, others)
+
+
+def test_what_was_decided_while_another_server_deployed_is_decided_again(setup: Setup, other: Setup) -> None:
+    setup.check = Meanwhile(setup.check, lambda _: other.deploy('b.py', '# b.x\n'))  # type: ignore[assignment]
+    setup.deployer = setup.make()
+    setup.deploy('a.py', '# a.x\n')
+    asked = setup.check.check.asked  # type: ignore[attr-defined]
+    assert [[item.module for item in others] for _, others in asked] == [[], ['b']]
+    assert set(setup.served) == {'a', 'b'}
+    assert setup.store.seen_at(str(setup.services / 'a.py')) == Seen(sha256=digest_of(b'# a.x\n'), attempt=1)
+
+
+def test_of_two_servers_that_deploy_one_service_name_at_once_the_second_is_refused(
+    setup: Setup, other: Setup, caplog: pytest.LogCaptureFixture
+) -> None:
+    setup.check = Meanwhile(setup.check, lambda _: other.deploy('b.py', '# same\n'))  # type: ignore[assignment]
+    setup.deployer = setup.make()
+    setup.deploy('a.py', '# same\n# here\n')
+    assert set(setup.served) == {'b'}
+    assert f'service `same` exists already, in {other.services}/b.py:1 (class MyService)' in errors_in(caplog)[0]
+    assert setup.alarmed == ['a.py']
+
+
+def test_who_is_too_late_again_and_again_gives_up_and_says_so(
+    setup: Setup, other: Setup, caplog: pytest.LogCaptureFixture
+) -> None:
+    happens = Meanwhile(setup.check, lambda left: other.deploy('b.py', f'# b.x{left}\n'), times=100)
+    setup.check = happens  # type: ignore[assignment]
+    setup.deployer = setup.make()
+    setup.deploy('a.py', '# a.x\n')
+    assert set(setup.served) == {'b'}
+    assert 'a.py: other modules were deployed again and again meanwhile; save it again' in errors_in(caplog)[0]
+    happens.left = 0
+    setup.deploy('a.py', '# a.x\n')
+    assert set(setup.served) == {'a', 'b'}
+
+
+# Going back
+
+
+def test_a_rollback_is_to_the_version_before_or_to_the_one_that_is_named(setup: Setup) -> None:
+    for i in (1, 2, 3):
+        setup.deploy('a.py', f'# a.x{i}\n')
+    version, event = setup.deployer.rollback('a', 0, ALICE)
+    assert (version.number, setup.served) == (2, {'a': '# a.x2\n'})
+    assert event == setup.store.read().revision
+    assert setup.deployer.rollback('a', 0, ALICE)[0].number == 1
+    assert setup.deployer.rollback('a', 3, ALICE)[0].number == 3
+    assert setup.served == {'a': '# a.x3\n'}
+
+
+def test_a_rollback_of_what_is_undeployed_is_to_its_newest_version(setup: Setup) -> None:
+    setup.deploy('a.py', '# a.x1\n')
+    setup.deploy('a.py', '# a.x2\n')
+    setup.store.undeploy('a', actor=ALICE)
+    assert setup.deployer.rollback('a', 0, ALICE)[0].number == 2
+    assert setup.served == {'a': '# a.x2\n'}
+
+
+@pytest.mark.parametrize(
+    ('name', 'number', 'error', 'reason'),
+    [
+        ('b', 0, NotFound, 'There is no module `b`'),
+        ('a', 9, NotFound, 'Module `a` has no version 9; it has: 2, 1'),
+        ('a', 1, Conflict, 'Version 1 of module `a` is the active one already'),
+        ('a', 0, NotFound, 'Module `a` has no earlier version; it has: 2, 1'),
+    ],
+)
+def test_a_rollback_to_what_is_not_there_says_what_is(
+    setup: Setup, name: str, number: int, error: type[Exception], reason: str
+) -> None:
+    setup.deploy('a.py', '# a.x1\n')
+    setup.deploy('a.py', '# a.x2\n')
+    setup.deployer.rollback('a', 1, ALICE)
+    with pytest.raises(error, match=re.escape(reason)):
+        setup.deployer.rollback(name, number, ALICE)
+    assert setup.served == {'a': '# a.x1\n'}
+
+
+def test_a_version_that_no_longer_works_is_not_rolled_back_to(setup: Setup) -> None:
+    setup.deploy('rates.py', '# rates.old\n')
+    setup.deploy('rates.py', '# rates.new\n')
+    setup.deploy('user.py', '# user.x\nimport rates\n')
+    setup.check.errors['rates.old'] = failure(error='ImportError: no VALUE')
+    with pytest.raises(DeploymentError, match='ImportError: no VALUE'):
+        setup.deployer.rollback('rates', 0, ALICE)
+    changed, others = setup.check.asked[-1]
+    assert [item.module for item in changed] == ['rates', 'user'], 'with what imports it'
+    assert others == []
+    assert setup.served['rates'] == '# rates.new\n'
+    assert setup.alarms.as_list() == [], 'who asked for it is told'
+
+
+def test_what_imports_the_module_is_loaded_anew_after_a_rollback(setup: Setup) -> None:
+    setup.deploy('rates.py', '# rates.old\n')
+    setup.deploy('rates.py', '# rates.new\n')
+    setup.deploy('user.py', '# user.x\nimport rates\n')
+    _, event = setup.deployer.rollback('rates', 0, ALICE)
+    assert {version.revision for version in setup.store.read().modules.values()} == {event}
+
+
+def test_a_version_whose_service_another_module_has_now_is_not_rolled_back_to(setup: Setup) -> None:
+    setup.deploy('a.py', '# same\n')
+    setup.deploy('a.py', '# other\n')
+    setup.deploy('b.py', '# same\n# in b\n')
+    with pytest.raises(DeploymentError, match=r'service `same` exists already, in .*/b\.py:1'):
+        setup.deployer.rollback('a', 0, ALICE)
+    assert setup.served['a'] == '# other\n'
+
+
+def test_a_rollback_that_was_decided_while_another_server_deployed_is_decided_again(setup: Setup, other: Setup) -> None:
+    setup.deploy('a.py', '# a.x1\n')
+    setup.deploy('a.py', '# a.x2\n')
+    setup.check = Meanwhile(setup.check, lambda _: other.deploy('b.py', '# b.x\n'))  # type: ignore[assignment]
+    setup.make().rollback('a', 0, ALICE)
+    assert setup.served == {'a': '# a.x1\n', 'b': '# b.x\n'}
+    asked = setup.check.check.asked  # type: ignore[attr-defined]
+    assert [item.module for item in asked[-1][1]] == ['b']
 
 
 # When the store cannot be read or written
 
 
-def damage(setup: Setup) -> bytes:
-    index = setup.services.parent / 'work' / 'index.json'
-    good = index.read_bytes()
-    index.write_bytes(b'{"revision": ')
-    return good
+def lose(setup: Setup) -> Path:
+    """The database is gone from its place."""
+    path = Path(setup.opened.database.address.db_name)
+    setup.opened.database.close()
+    return path.rename(path.with_suffix('.lost'))
 
 
-def test_a_damaged_store_is_told_with_its_file_and_stays_as_it_is(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
+def bring_back(lost: Path) -> None:
+    lost.rename(lost.with_suffix('.db'))
+
+
+def test_a_lost_store_is_told_with_its_file_and_nothing_is_deployed(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
     setup.deploy('a.py', '# a.x\n')
-    good = damage(setup)
+    lost = lose(setup)
     setup.deploy('b.py', '# b.x\n')
     [error] = errors_in(caplog)
     assert 'b.py: not deployed: ' in error
-    assert 'index.json is damaged' in error
+    assert 'zato.db: reading failed: unable to open database file' in error
     assert setup.alarmed == ['b.py']
     caplog.clear()
     setup.scan(retry=True)
     assert len(errors_in(caplog)) == 1, 'one error, not one for each file'
-    (setup.services.parent / 'work' / 'index.json').write_bytes(good)
-    setup.scan()
-    assert set(setup.served) == {'a', 'b'}
+    setup.save('c.py', '# c.x\n')
+    bring_back(lost)
+    setup.deployer.tend()
+    assert set(setup.served) == {'a', 'b', 'c'}, 'what had to wait is deployed without being saved again'
     assert setup.alarms.as_list() == []
 
 
 def test_a_full_disk_refuses_the_new_version_and_keeps_the_old_one(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     setup.deploy('a.py', '# a.x\n')
 
-    def full(path: Path, target: Path) -> Path:
+    def full(path: Path, data: bytes) -> int:
         raise OSError(28, 'No space left on device')
 
+    path = setup.save('a.py', '# a.y\n')
     with monkeypatch.context() as patch:
-        patch.setattr(Path, 'replace', full)
-        setup.deploy('a.py', '# a.y\n')
+        patch.setattr(Path, 'write_bytes', full)
+        setup.deployer.deploy(path)
     assert setup.served == {'a': '# a.x\n'}
     [alarm] = setup.alarms.as_list()
-    assert 'cannot be written: [Errno 28]' in alarm['what']
+    assert 'not deployed: [Errno 28]' in alarm['what']
     setup.scan()
     assert setup.served == {'a': '# a.y\n'}
 
@@ -529,48 +736,53 @@ def loader() -> Iterator[ModuleLoader]:
     sys.modules.pop('a', None)
 
 
-def test_a_worker_that_serves_goes_on_with_an_alarm_when_the_store_is_damaged(
-    setup: Setup, loader: ModuleLoader, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_worker_goes_on_serving_what_it_has_loaded_while_the_store_is_away(setup: Setup, loader: ModuleLoader) -> None:
     setup.deploy('a.py', '# a.x\n')
-    applier = Applier(setup.store, ServiceStore({}), loader, setup.alarms, limit=10)
-    applier.apply()
+    applier = Applier(setup.store, ServiceStore(), loader, setup.alarms, limit=10)
+    assert applier.apply() == {}
     assert [module['module'] for module in applier.as_list()] == ['a']
-    good = damage(setup)
-    for _ in range(3):
+    assert applier.state_of(str(setup.services / 'a.py'))['store_error'] == ''
+    lost = lose(setup)
+    with pytest.raises(ODBUnavailable, match='unable to open'):
         applier.apply()
-    [error] = errors_in(caplog)
-    assert 'index.json is damaged' in error
-    assert setup.alarmed == ['deployments']
     assert [module['module'] for module in applier.as_list()] == ['a']
-    assert applier.state_of('/s/a.py')['error'] == ''
-    (setup.services.parent / 'work' / 'index.json').write_bytes(good)
-    applier.apply()
-    assert setup.alarms.as_list() == []
-
-
-def test_a_worker_that_could_never_read_the_store_does_not_pretend_that_nothing_is_deployed(
-    setup: Setup, loader: ModuleLoader
-) -> None:
-    setup.deploy('a.py', '# a.x\n')
-    damage(setup)
-    store = DirectoryStore(setup.services.parent / 'work', 100)
-    applier = Applier(store, ServiceStore({}), loader, setup.alarms, limit=10)
-    with pytest.raises(StoreUnavailable, match=r'index\.json is damaged'):
-        applier.apply()
+    state = applier.state_of(str(setup.services / 'a.py'))
+    assert 'unable to open' in state['store_error']
+    assert state['served']['module'] == 'a'
+    bring_back(lost)
+    assert applier.apply() == {}
+    assert applier.state_of(str(setup.services / 'a.py'))['store_error'] == ''
 
 
 def test_a_deployment_that_fails_in_one_worker_does_not_keep_back_others_that_came_with_it(
     setup: Setup, loader: ModuleLoader
 ) -> None:
     setup.deploy('a.py', '# a.x\n')
-    applier = Applier(setup.store, ServiceStore({}), loader, setup.alarms, limit=10)
+    applier = Applier(setup.store, ServiceStore(), loader, setup.alarms, limit=10)
     applier.apply()
     setup.deploy('good.py', '# good.x\n')
     setup.deploy('bad.py', '# bad.x\n1 / 0\n')  # the fake check lets it through
     setup.deploy('last.py', '# last.x\n')
-    applier.apply()
+    errors = applier.apply()
     assert {module['module'] for module in applier.as_list()} == {'a', 'good', 'last'}
     assert 'ZeroDivisionError' in applier.state_of(str(setup.services / 'bad.py'))['load_error']
+    assert [*errors] == ['Module `bad`']
+    assert [alarm['subject'] for alarm in setup.alarms.as_list()] == ['module:bad']
+    setup.store.undeploy('bad', actor=ALICE)
+    assert applier.apply() == {}
+    assert setup.alarms.as_list() == []
     for name in ('good', 'last', 'bad'):
         sys.modules.pop(name, None)
+
+
+def test_a_worker_no_longer_serves_what_was_undeployed(setup: Setup, loader: ModuleLoader) -> None:
+    services = ServiceStore()
+    applier = Applier(setup.store, services, loader, setup.alarms, limit=10)
+    text = 'from zato.server.service import Service\nclass X(Service):\n    def handle(self): pass\n'
+    setup.deploy('a.py', f'# a.x\n{text}')
+    applier.apply()
+    assert services.get('a.x') is not None
+    setup.store.undeploy('a', actor=ALICE)
+    assert applier.apply() == {}
+    assert services.get('a.x') is None
+    assert applier.as_list() == []

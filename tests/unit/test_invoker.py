@@ -15,6 +15,7 @@ import pytest
 
 from zato.common.exception import BadRequest, MethodNotAllowed, ZatoException
 from zato.server.http.message import Request as HTTPMessage
+from zato.server.security.principal import Principal
 from zato.server.service import Service
 from zato.server.service.compiled import CompiledService, compile_service
 from zato.server.service.data import Request
@@ -22,6 +23,7 @@ from zato.server.service.invoker import Call, CIDs, Invoker
 from zato.server.service.store import ServiceStore
 
 Handle = Callable[[Any], None]
+ALICE = Principal('alice', 'operator')
 
 
 def service(name: str, handle: Handle, **attributes: Any) -> CompiledService:
@@ -29,14 +31,16 @@ def service(name: str, handle: Handle, **attributes: Any) -> CompiledService:
 
 
 def invoker_of(*services: CompiledService) -> Invoker:
-    return Invoker(ServiceStore({item.name: item for item in services}), lambda: {'user': 'config'})
+    store = ServiceStore()
+    store.add_internal({item.name: item for item in services})
+    return Invoker(store, lambda: {'user': 'config'})
 
 
 def invoke(invoker: Invoker, name: str, payload: Any = '') -> Any:
     compiled = invoker.store.get(name)
     if compiled is None:
         raise KeyError(f'No such service: {name}')
-    return invoker.run(Call(compiled, 'c1', 'ch', None, None), Request(payload, payload)).payload
+    return invoker.run(Call(compiled, 'c1', 'ch', None, None, ALICE), Request(payload, payload)).payload
 
 
 def give_back_payload(self: Service) -> None:
@@ -196,9 +200,10 @@ def test_the_verb_of_the_http_request_decides_also_for_a_target() -> None:
     compiled = service('caller', caller)
     invoker = invoker_of(compiled, target)
     put = HTTPMessage(b'PUT', b'/', b'', b'1.1', {}, '')
-    assert invoker.run(Call(compiled, 'c', 'ch', put, None), Request(b'', None)).payload == 'put'
+    assert invoker.run(Call(compiled, 'c', 'ch', put, None, ALICE), Request(b'', None)).payload == 'put'
+    get = HTTPMessage(b'GET', b'/', b'', b'1.1', {}, '')
     with pytest.raises(MethodNotAllowed, match='Service target handles PUT only'):
-        invoker.run(Call(target, 'c', 'ch', HTTPMessage(b'GET', b'/', b'', b'1.1', {}, ''), None), Request(b'', None))
+        invoker.run(Call(target, 'c', 'ch', get, None, ALICE), Request(b'', None))
     assert invoke(invoker, 'target', 1) == 1, 'without HTTP it is `handle`'
 
 
@@ -231,7 +236,7 @@ def test_what_fails_in_the_background_is_logged_with_its_name_and_cid(
         raise error
 
     invoker = invoker_of(service('target', target))
-    cid = invoker.invoke_async('target', '', channel='x')
+    cid = invoker.invoke_async('target', '', ALICE, channel='x')
     invoker.finish(timeout=30)
     [record] = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert record.getMessage() == f'Service target failed in the background (cid: {cid})'
@@ -250,7 +255,7 @@ def test_what_does_not_finish_in_time_is_named_and_can_be_ended() -> None:
             ended.append('ended')
 
     invoker = invoker_of(service('target', target))
-    invoker.invoke_async('target', '', channel='x')
+    invoker.invoke_async('target', '', ALICE, channel='x')
     gevent.sleep(0)
     assert [call.service.name for call in invoker.finish(timeout=0)] == ['target']
     invoker.kill()
@@ -280,21 +285,64 @@ def test_workers_that_make_their_own_after_a_fork_have_different_ones() -> None:
 
 def test_modules_are_swapped_in_one_step_and_built_in_services_stay() -> None:
     internal, one, two, three = (service(name, give_back_payload) for name in ('internal', 'one', 'two', 'three'))
-    store = ServiceStore({'internal': internal})
-    store.swap({'/a': {'one': one}, '/b': {'two': two}})
+    store = ServiceStore()
+    store.add_internal({'internal': internal})
+    store.swap({'a': {'one': one}, 'b': {'two': two}})
     assert {item.name for item in store} == {'internal', 'one', 'two'}
-    store.swap({'/a': {'three': three}}, frozenset({'/b'}))
+    store.swap({'a': {'three': three}}, frozenset({'b'}))
     assert {item.name for item in store} == {'internal', 'three'}
     assert store.get('one') is None
     assert len(list(store)) == 2
 
 
 def test_who_goes_through_the_services_is_not_disturbed_by_a_swap() -> None:
-    store = ServiceStore({})
-    store.swap({'/a': {name: service(name, give_back_payload) for name in 'abc'}})
+    store = ServiceStore()
+    store.swap({'a': {name: service(name, give_back_payload) for name in 'abc'}})
     seen = []
     for item in store:
         seen.append(item.name)
-        store.swap({}, frozenset({'/a'}))
+        store.swap({}, frozenset({'a'}))
     assert seen == ['a', 'b', 'c']
     assert list(store) == []
+
+
+def test_an_inactive_service_is_there_and_cannot_be_invoked_until_it_is_active_again() -> None:
+    invoker = invoker_of(service('x', give_back_payload))
+    store = invoker.store
+    store.set_active('x', is_active=False)
+    store.set_active('x', is_active=False)
+    assert (store.get('x'), store.is_inactive('x')) == (None, True)
+    assert [item.name for item in store] == ['x']
+    with pytest.raises(KeyError, match='Service is inactive: x'):
+        invoker.invoke_async('x', '', ALICE, channel='x')
+    store.set_active('x', is_active=True)
+    assert invoke(invoker, 'x', 1) == 1
+    assert not store.is_inactive('x')
+
+
+def test_a_service_may_be_inactive_before_it_is_deployed_and_stays_so_over_deployments() -> None:
+    store = ServiceStore()
+    store.set_active('x', is_active=False)
+    assert not store.is_inactive('x'), 'there is none'
+    for _ in range(2):
+        store.swap({'a': {'x': service('x', give_back_payload)}})
+        assert (store.get('x'), store.is_inactive('x')) == (None, True)
+
+
+# On whose behalf
+
+
+def test_all_services_of_a_call_run_for_the_one_who_called_also_in_the_background() -> None:
+    seen: list[Principal] = []
+
+    def target(self: Any) -> None:
+        seen.append(self._call.principal)
+
+    def caller(self: Service) -> None:
+        self.invoke('target')
+        self.invoke_async('target')
+
+    invoker = invoker_of(service('caller', caller), service('target', target))
+    invoke(invoker, 'caller')
+    invoker.finish(timeout=30)
+    assert seen == [ALICE, ALICE]

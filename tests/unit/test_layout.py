@@ -16,6 +16,9 @@ ROOTS = [root for root in (TOP / name for name in ('common', 'server', 'code', '
 MAX_MODULE_LINES = 600
 MAX_FUNCTION_LINES = 80
 
+# `upgrade` in them is generated from the tables, and what was once released never changes.
+MIGRATIONS = [TOP / 'common' / 'zato' / 'common' / 'odb' / 'migrations' / 'versions']
+
 # Migrations run outside servers, and servers make HTTP calls through their own pooled client.
 NOT_IN_SERVERS = {'alembic', 'requests'}
 
@@ -79,7 +82,8 @@ def test_no_module_is_too_long() -> None:
 
 def test_no_function_is_too_long() -> None:
     too_long = {}
-    for path in ALL_MODULES:
+    written = [path for path in ALL_MODULES if path.parent not in MIGRATIONS]
+    for path in written:
         for node in ast.walk(parse(path)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 lines = (node.end_lineno or node.lineno) - node.lineno + 1

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import click
 
 from zato.cli.component import PATH, servers_of
 from zato.cli.error import FAILED, CommandError
+from zato.cli.odb import address_of_server
 from zato.common.component import ServerDirectory
 from zato.common.config.bind import parse_bind
 from zato.common.config.pickup_conf import read_pickup_conf
@@ -53,7 +55,20 @@ def problems_of(server: ServerDirectory) -> list[str]:
         if not server.running_pid():
             _check_port(conf.main.gunicorn_bind)
 
+    def check_odb() -> None:
+        from zato.common.odb.cluster import read_cluster
+        from zato.common.odb.database import Database
+        from zato.common.odb.schema import check_schema
+
+        secrets = Secrets(server.secrets_conf, os.environ)
+        address = address_of_server(server)
+        with closing(Database(address)) as database, database.read() as connection:
+            check_schema(connection, str(address))
+            read_cluster(connection, secrets.cipher, str(address))
+
     attempt(read_with_secrets)
+    if not problems:
+        attempt(check_odb)
     attempt(lambda: check(server.logging_conf, server.path))
     attempt(lambda: read_pickup_conf(server.pickup_conf))
     for directory in (server.path, server.logs, server.work):

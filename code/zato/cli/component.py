@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from zato.cli.error import NOT_A_COMPONENT, NOT_A_SERVER, CommandError
+from zato.cli.error import NO_FILE, NOT_A_COMPONENT, NOT_A_SERVER, CommandError
 from zato.common.component import ServerDirectory, read_info
 from zato.common.config.bind import parse_bind
 from zato.common.config.reader import read_server_stanza
@@ -50,6 +50,28 @@ def server_of(path: Path) -> ServerDirectory:
         names = ', '.join(str(server.path) for server in servers)
         raise CommandError(f'{path} has several servers, name one of them: {names}', NOT_A_SERVER)
     return servers[0]
+
+
+def running_server(path: Path) -> ServerDirectory:
+    """The server at `path`, or the first one that runs of the environment there. Raises CommandError."""
+    for server in servers_of(path):
+        if server.running_pid():
+            return server
+    raise CommandError(f'{path} is not running; start it with: zato start {path}', NO_FILE)
+
+
+def call(path: Path, service: str, payload: Any = None) -> Any:
+    """Invoke a service that answers the same on each server of an environment.
+
+    Raises CommandError, ConfigError, ServerError with what the service failed with.
+    """
+    from zato.client.admin import ServerUnreachable
+
+    server = running_server(path)
+    try:
+        return client_of(server).invoke(service, payload)
+    except ServerUnreachable as e:
+        raise CommandError(f'{e}; see {server.server_log}') from None
 
 
 def address_of(server: ServerDirectory) -> tuple[str, int]:

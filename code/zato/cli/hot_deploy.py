@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from zato.cli.component import PATH, server_of
+from zato.cli.component import PATH, client_of, servers_of
 from zato.cli.error import FAILED, NO_FILE, TIMEOUT, CommandError
 from zato.common.component import ServerDirectory
 from zato.common.config.reader import read_server_stanza
@@ -27,10 +27,10 @@ _GRACE = 20.0  #: seconds past the time that checking a module may take
     'files', nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar='FILE…'
 )
 def hot_deploy(path: Path, files: tuple[Path, ...]) -> None:
-    """Deploy each FILE to the running server at PATH and show what every worker serves."""
-    server = server_of(path)
-    if not server.running_pid():
-        raise CommandError(f'{server.path} is not running; start it with: zato start {server.path}', NO_FILE)
+    """Deploy each FILE to all servers, through the running one at PATH, and show what every worker serves."""
+    server = next((server for server in servers_of(path) if server.running_pid()), None)
+    if server is None:
+        raise CommandError(f'{path} is not running; start it with: zato start {path}', NO_FILE)
     conf = read_server_stanza(server.server_conf, os.environ, 'hot_deploy')
     folder = (server.repo / conf.pickup_dir).resolve()
     errors = []
@@ -50,7 +50,9 @@ def _deploy(server: ServerDirectory, file: Path, target: Path, timeout: float) -
         raise CommandError(f'{file} is not a Python file; its name must end with .py', FAILED)
     text = file.read_bytes()
     digest = sha256(text).hexdigest()
-    before = max((state['attempt'] for state in _ask(server, target)[0]), default=0)
+    before, _ = _ask(server, target)
+    _refuse_unchanged(file, digest, before)
+    attempt = max((state['attempt'] for state in before), default=0)
     temporary = target.with_name(f'.{target.name}.{os.getpid()}')
     try:
         temporary.write_bytes(text)
@@ -61,12 +63,12 @@ def _deploy(server: ServerDirectory, file: Path, target: Path, timeout: float) -
     end = monotonic() + timeout
     while True:
         states, silent = _ask(server, target)
-        if states and all(_is_settled(state, digest, before) for state in states):
+        if states and all(_is_settled(state, digest, attempt) for state in states):
             break
         if monotonic() > end:
             raise CommandError(f'{file}: no result in {timeout:g} s; see {server.server_log}', TIMEOUT)
         sleep(_POLL)
-    _show(file, states)
+    _show(server, file, states)
     if silent:
         pids = ', '.join(map(str, silent))
         raise CommandError(f'{file}: no answer from worker {pids}; it will serve the file once it is free', TIMEOUT)
@@ -91,22 +93,35 @@ def _is_settled(state: dict[str, Any], digest: str, before: int) -> bool:
     return bool(state['load_error'] or (served and served['sha256'] == digest))
 
 
-def _show(file: Path, states: list[dict[str, Any]]) -> None:
+def _refuse_unchanged(file: Path, digest: str, states: list[dict[str, Any]]) -> None:
+    """The server deploys no content twice, or saving a file would undo what was rolled back or undeployed."""
+    for state in states:
+        if state['sha256'] == digest and not state['error'] and state['active'] != digest:
+            raise CommandError(
+                f'{file} has not changed since it was deployed last; it has been rolled back or undeployed since. '
+                f'zato service versions PATH {state["module"]} lists its versions, zato service rollback brings one back',
+                FAILED,
+            )
+
+
+def _show(server: ServerDirectory, file: Path, states: list[dict[str, Any]]) -> None:
     refused = next((state['error'] for state in states if state['error']), '')
     if refused:
         raise CommandError(f'Not deployed: {refused}', FAILED)
     from rich.console import Console
     from rich.table import Table
 
-    table = Table('Worker', 'Version', 'Since (UTC)', 'Services', title=file.name, title_justify='left')
+    receipt = client_of(server).invoke('zato.service.get-receipt', {'name': states[0]['module']})
+    table = Table('Worker', 'Version', 'State', 'Services', title=file.name, title_justify='left')
+    services = '\n'.join(receipt['services']) or '-'
     failed = []
-    for state in states:
-        served = state['served']
-        if state['load_error']:
-            failed.append(f'worker {state["pid"]} cannot load {file.name}: {state["load_error"]}')
-        if served:
-            services = '\n'.join(served['services']) or '-'
-            table.add_row(str(state['pid']), str(served['number']), served['since'][:23], services)
+    for worker in receipt['applied']:
+        errors = receipt['failed'].get(worker, {})
+        failed += [f'worker {worker} cannot load {file.name}: {error}' for error in errors.values()]
+        table.add_row(worker, str(receipt['number']), 'failed' if errors else 'served', services)
+    for worker in receipt['pending']:
+        failed.append(f'worker {worker} has not answered; it will serve the file once it is free')
+        table.add_row(worker, str(receipt['number']), 'pending', services)
     Console().print(table)
     for warning in next((state['warnings'] for state in states), []):
         click.echo(f'Warning: {warning}', err=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from zato.cli.component import PATH, address_of, server_of
+from zato.cli.component import PATH, address_of, servers_of
 from zato.cli.error import NOT_A_COMPONENT, CommandError
 from zato.common.component import ServerDirectory, read_info
 from zato.common.exception import ConfigError, IPCError
@@ -21,8 +21,12 @@ from zato.common.ipc import call_workers, socket_directory
 @click.argument('path', type=PATH)
 @click.option('--format', 'format_', type=click.Choice(['text', 'json', 'yaml']), default='text', show_default=True)
 def info(path: Path, format_: str) -> None:
-    """Show what the server at PATH is doing: its workers, their roles, what they run, what is wrong."""
-    details = collect(server_of(path))
+    """Show what the server at PATH is doing: its workers, their roles, what they run, what is wrong.
+
+    Of an environment with several servers: all of them; a list, in formats other than text.
+    """
+    found = [collect(server) for server in servers_of(path)]
+    details = found if len(found) > 1 else found[0]
     if format_ == 'json':
         click.echo(json.dumps(details, indent=2))
     elif format_ == 'yaml':
@@ -30,7 +34,8 @@ def info(path: Path, format_: str) -> None:
 
         click.echo(yaml.safe_dump(details, sort_keys=False))
     else:
-        _print(details)
+        for item in found:
+            _print(item)
 
 
 @click.command('component-version')

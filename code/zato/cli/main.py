@@ -9,52 +9,59 @@ from typing import Any
 import click
 
 from zato.cli.error import FAILED, CommandError
+from zato.cli.group import Group
 from zato.common.exception import ZatoException
 from zato.common.version import version
 
 #: Command → module, attribute, help. The help stands here so that listing commands imports none of them.
 _COMMANDS = {
+    'change-password': ('kind_command', 'change_password', 'Set the password of an object.'),
     'check-config': ('check_config', 'check_config', 'Check the configuration of a server.'),
     'component-version': ('info', 'component_version', 'Show which version a component was created with.'),
-    'create': ('create', 'create', 'Create a server or a secret key.'),
+    'create': ('create', 'create', 'Create an ODB, a cluster, a server, a secret key, an object.'),
     'decrypt': ('crypto', 'decrypt', 'Decrypt a secret.'),
+    'delete': ('kind_command', 'delete', 'Delete an object.'),
     'encrypt': ('crypto', 'encrypt', 'Encrypt a secret.'),
     'hot-deploy': ('hot_deploy', 'hot_deploy', 'Deploy files to a running server and show what came of it.'),
     'info': ('info', 'info', 'Show what a server is doing.'),
+    'object': ('objects', 'object_', 'Work with configuration objects of any kind.'),
+    'odb': ('odb', 'odb', 'Bring the configuration database up to date.'),
     'ping': ('wait', 'ping', 'Ask a server whether it is there.'),
     'quickstart': ('quickstart', 'quickstart', 'Create a whole environment in one directory.'),
     'restart': ('lifecycle', 'restart', 'Stop a server or an environment, then start it.'),
-    'service': ('service', 'service', 'Invoke services.'),
+    'service': ('service', 'service', 'Invoke services, list them, go back to earlier versions.'),
     'start': ('lifecycle', 'start', 'Start a server or an environment.'),
     'stop': ('lifecycle', 'stop', 'Stop a server or an environment.'),
     'wait': ('wait', 'wait', 'Wait until a server answers.'),
 }
 
 
-class LazyGroup(click.Group):
-    """Commands are imported when they are run."""
+def _summaries() -> dict[str, str]:
+    """What each command does, those that kinds bring included."""
+    from zato.cli.kind_command import commands_in, summary
+
+    derived = {name: summary(kind, action) for name, (kind, action) in commands_in('').items()}
+    return dict(sorted({**derived, **{name: text for name, (_, _, text) in _COMMANDS.items()}}.items()))
+
+
+class LazyGroup(Group):
+    """Commands are imported when they are run; those that kinds bring are made when no other one has the name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return list(_summaries())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
-            return None
+            from zato.cli.kind_command import command_in
+
+            return command_in('', cmd_name)
         module, attribute, _ = _COMMANDS[cmd_name]
         command: click.Command = getattr(import_module(f'zato.cli.{module}'), attribute)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section('Commands'):
-            formatter.write_dl([(name, text) for name, (_, _, text) in _COMMANDS.items()])
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as e:
-            from zato.common.config.option import nearest
-
-            raise click.UsageError(f'{e.message.rstrip(".")}{nearest(args[0], list(_COMMANDS))}', ctx) from None
+            formatter.write_dl(list(_summaries().items()))
 
 
 @click.group(cls=LazyGroup, context_settings={'help_option_names': ['-h', '--help'], 'max_content_width': 100})

@@ -10,43 +10,41 @@ from urllib.parse import urlsplit
 
 import click
 
-from zato.cli.component import PATH, client_of, server_of
+from zato.cli.component import PATH, client_of, servers_of
 from zato.cli.error import CONFLICTING_OPTIONS, FAILED, INVALID_INPUT, TIMEOUT, CommandError
 from zato.client.admin import AdminClient, ServerUnreachable
+from zato.common.component import ServerDirectory
 
 
 @click.command()
-@click.option('--path', type=PATH, help='A server to wait for.')
+@click.option('--path', type=PATH, help='A server, or an environment, to wait for.')
 @click.option('--address', help='An address to wait for, such as http://127.0.0.1:17010.')
 @click.option('--url-path', default='/zato/ping', show_default=True)
 @click.option('--timeout', type=click.FloatRange(min=0), default=60.0, show_default=True, help='Seconds.')
 @click.option('--interval', type=click.FloatRange(min=0), default=0.1, show_default=True, help='Seconds between two tries.')
 @click.option('--silent', is_flag=True)
 def wait(path: Path | None, address: str | None, url_path: str, timeout: float, interval: float, silent: bool) -> None:
-    """Wait until a server answers, whatever it answers."""
+    """Wait until a server, or each one of an environment, answers, whatever it answers."""
     if (path is None) == (address is None):
         raise CommandError('Give either --path or --address', CONFLICTING_OPTIONS)
-    client = client_of(server_of(path)) if path is not None else _client_at(str(address))
+    clients = [client_of(server) for server in servers_of(path)] if path is not None else [_client_at(str(address))]
     end = monotonic() + timeout
-    while True:
-        left = end - monotonic()
-        try:
-            replace(client, timeout=max(0.1, min(left, 5.0))).get(url_path)
-        except ServerUnreachable as e:
-            if monotonic() + interval > end:
-                raise CommandError(f'{e} in {timeout:g} s; see its server.log', TIMEOUT) from None
+    for client in clients:
+        while not _answers(client, url_path, timeout, end):
             sleep(interval)
-        else:
-            if not silent:
-                click.echo('OK')
-            return
+    if not silent:
+        click.echo('OK')
 
 
 @click.command()
 @click.argument('path', type=PATH)
 def ping(path: Path) -> None:
-    """Ask the server at PATH whether it is there."""
-    server = server_of(path)
+    """Ask the server at PATH, or all servers of the environment, whether they are there."""
+    for server in servers_of(path):
+        _ping(server)
+
+
+def _ping(server: ServerDirectory) -> None:
     start = monotonic()
     try:
         status, body = client_of(server, timeout=10.0).get('/zato/ping')
@@ -55,6 +53,17 @@ def ping(path: Path) -> None:
     if status != 200:
         raise CommandError(f'{server.path} answered with {status}; see {server.server_log}', FAILED)
     click.echo(f'{json.loads(body)["pong"]} answered in {(monotonic() - start) * 1000:.3f} ms')
+
+
+def _answers(client: AdminClient, url_path: str, timeout: float, end: float) -> bool:
+    """Raises CommandError once it is too late."""
+    try:
+        replace(client, timeout=max(0.1, min(end - monotonic(), 5.0))).get(url_path)
+    except ServerUnreachable as e:
+        if monotonic() > end:
+            raise CommandError(f'{e} in {timeout:g} s; see its server.log', TIMEOUT) from None
+        return False
+    return True
 
 
 def _client_at(address: str) -> AdminClient:

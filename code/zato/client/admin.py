@@ -15,6 +15,11 @@ from zato.common.exception import ZatoException
 class ServerError(ZatoException):
     """The server answered with an error"""
 
+    def __init__(self, cid: str, http_status: int, details: str) -> None:
+        super().__init__(cid, f'{http_status}: {details}')
+        self.http_status = http_status
+        self.details = details
+
 
 class ServerUnreachable(ZatoException):
     """The server did not answer"""
@@ -49,14 +54,15 @@ class AdminClient:
         status, answer = self._request(
             'POST', self.path, json.dumps(body).encode(), {'Authorization': f'Basic {credentials}'}
         )
+        cid = ''
         try:
             document = json.loads(answer)
             if status == http.client.OK:
                 return _parsed(b64decode(document['response']))
-            details = document['details']
-        except (ValueError, KeyError, TypeError):
+            cid, details = document.get('cid', ''), document['details']
+        except (ValueError, KeyError, TypeError, AttributeError):
             details = answer[:200].decode(errors='replace')
-        raise ServerError(msg=f'{status}: {details}')
+        raise ServerError(cid, status, details)
 
     def _request(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
         if self.tls is None:

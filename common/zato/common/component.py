@@ -18,13 +18,14 @@ INFO_FILE = '.zato-info'
 Component = Literal['SERVER', 'QUICKSTART']
 
 
-def write_info(path: Path, component: Component) -> None:
-    """Mark a directory as that of a component."""
+def write_info(path: Path, component: Component, **more: str) -> None:
+    """Mark a directory as that of a component. more: such as server_name and cluster_name of a server."""
     info = {
         'version': version,
         'created_user_host': f'{getpass.getuser()}@{socket.gethostname()}',
         'created_ts': datetime.now(UTC).isoformat(),
         'component': component,
+        **more,
     }
     (path / INFO_FILE).write_text(json.dumps(info, indent=2) + '\n', encoding='utf-8')
 

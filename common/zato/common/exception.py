@@ -5,6 +5,7 @@ ZatoException
  │   ├─ BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · MethodNotAllowed 405
  │   └─ Conflict 409 · TooManyRequests 429 · InternalServerError 500 · ServiceUnavailable 503
  ├─ ConfigError                  a configuration value, with file, line and key
+ │   └─ NameTaken                there is one of that name already
  ├─ DeploymentError              a module that could not be deployed, with file and line
  ├─ IPCError                     another process on this host did not answer
  └─ CryptoError                  a secret that could not be encrypted or decrypted
@@ -111,6 +112,10 @@ class ConfigError(ZatoException):
         super().__init__(msg=where + msg)
         self.path = path
         self.line = line
+
+
+class NameTaken(ConfigError):
+    """There is one of that name already"""
 
 
 class DeploymentError(ZatoException):

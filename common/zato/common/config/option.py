@@ -48,7 +48,7 @@ def declared(stanza: type[Any]) -> dict[str, tuple[Any, Option, Any]]:
 def convert(raw: Any, type_: Any, declaration: Option) -> Any:
     """The value that `raw`, as ConfigObj read it, stands for. Raises ValueError, its text being the rule."""
     if type_ is bool:
-        return _to_bool(raw)
+        return to_bool(raw)
     if type_ == tuple[str, ...]:
         items = raw if isinstance(raw, list) else str(raw).split(',')
         return tuple(item.strip() for item in items if item.strip())
@@ -58,10 +58,11 @@ def convert(raw: Any, type_: Any, declaration: Option) -> Any:
         if declaration.choices and raw not in declaration.choices:
             raise ValueError(f'must be one of: {", ".join(declaration.choices)}')
         return raw
-    return _to_number(raw, type_, declaration)
+    return to_number(raw, type_, declaration)
 
 
-def _to_bool(raw: Any) -> bool:
+def to_bool(raw: Any) -> bool:
+    """Raises ValueError, its text being the rule."""
     word = str(raw).strip().lower()
     if word in _TRUE:
         return True
@@ -70,21 +71,28 @@ def _to_bool(raw: Any) -> bool:
     raise ValueError('must be True or False')
 
 
-def _to_number(raw: str, type_: Any, declaration: Option) -> Any:
+def number_rule(declaration: Option) -> str:
+    """What a number must be, in words."""
     unit = f' {declaration.unit}' if declaration.unit else ''
     low, high = declaration.minimum, declaration.maximum
     if low is not None and high is not None:
-        rule = f'must be a number from {low:,g} to {high:,g}{unit}'
-    elif low is not None:
-        rule = f'must be a number of {low:,g}{unit} or more'
-    else:
-        rule = f'must be a number{unit and " of" + unit}'
+        return f'must be a number from {low:,g} to {high:,g}{unit}'
+    if low is not None:
+        return f'must be a number of {low:,g}{unit} or more'
+    if high is not None:
+        return f'must be a number of {high:,g}{unit} or less'
+    return f'must be a number{unit and " of" + unit}'
+
+
+def to_number(raw: str, type_: Any, declaration: Option) -> Any:
+    """Raises ValueError, its text being the rule."""
+    low, high = declaration.minimum, declaration.maximum
     try:
         value = type_(raw.strip().replace('_', ''))
     except ValueError:
-        raise ValueError(rule) from None
+        raise ValueError(number_rule(declaration)) from None
     if (low is not None and value < low) or (high is not None and value > high) or value != value or abs(value) == inf:
-        raise ValueError(rule)
+        raise ValueError(number_rule(declaration))
     return value
 
 

@@ -23,7 +23,8 @@ class Secrets:
         """`key`, where given, is used instead of the file's."""
         self._path = path
         self._conf = read_conf(path)
-        self.cipher = self._cipher(key or self._key(environ))
+        self.key = key or self._key(environ)
+        self.cipher = self._cipher(self.key)
 
     def get(self, name: str) -> str:
         """The decrypted value of 'stanza.key'. Raises ConfigError."""

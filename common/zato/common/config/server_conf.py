@@ -80,6 +80,20 @@ class Misc:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ODB:
+    """The database that has the cluster's configuration. All servers of a cluster share it."""
+
+    engine: str = option(
+        'sqlite', 'SQLite is for servers that are all on one host', choices=('sqlite', 'postgresql', 'postgresql+pg8000')
+    )
+    db_name: str = option('../../../zato.db', 'Name of the database; of SQLite, its file, relative to this directory')
+    host: str = option('', 'Where PostgreSQL is; a directory if it is that of its Unix socket')
+    port: int = option(0, 'Of PostgreSQL; 0 for 5432', minimum=0, maximum=65_535)
+    username: str = option('', 'Of PostgreSQL')
+    password: str = option('', 'Of PostgreSQL; zato+secret://zato.odb_password reads it from secrets.conf')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ComponentEnabled:
     """Parts of the server that can be turned off."""
 
@@ -95,6 +109,7 @@ class ServerConf:
     http: HTTP
     hot_deploy: HotDeploy
     misc: Misc
+    odb: ODB
     component_enabled: ComponentEnabled
     user_config: dict[str, str]
     os_environ: dict[str, str]
@@ -107,6 +122,7 @@ STANZAS: dict[str, type[Any]] = {
     'http': HTTP,
     'hot_deploy': HotDeploy,
     'misc': Misc,
+    'odb': ODB,
     'component_enabled': ComponentEnabled,
 }
 
@@ -134,11 +150,11 @@ CLASSIC = {
             queue_build_cap http_proxy locale ensure_sql_connections_exist needs_x_zato_cid jwt_secret
             enforce_service_invokes startup_callable return_json_schema_errors posix_ipc_skip_platform
             fifo_response_buffer_size ipc_tcp_start_port""",
+        'odb': 'pool_size extra is_active use_async_driver',
         'component_enabled': """
             stats slow_response cassandra email hl7 search msg_path odoo zeromq patterns target_matcher invoke_matcher
             sms sso stomp""",
         'http_response': '*',
-        'odb': '*',
         'scheduler': '*',
         'deploy_patterns_allowed': '*',
         'invoke_patterns_allowed': '*',

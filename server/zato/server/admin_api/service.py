@@ -1,37 +1,53 @@
-"""`zato.service.*`: services as objects of administration."""
+"""`zato.service.*`: services and the modules they come from."""
 
 from __future__ import annotations
 
 import binascii
 from base64 import b64decode
-from typing import Any
+from typing import Any, ClassVar
 
-from zato.common.exception import BadRequest, NotFound
+from zato.common.config.field import shown
+from zato.common.config.kind import Role
+from zato.common.exception import BadRequest, Conflict, DeploymentError, NotFound
+from zato.server.admin_api.context import AdminService, check_role
+from zato.server.deploy.versions import ModuleVersion
 from zato.server.http.json import decode
-from zato.server.service import Service
 
 
-class Invoke(Service):
-    """What `/zato/admin/invoke` runs: `name`, `payload` (base64 of JSON) and `is_async` name a call to make.
+class Invoke(AdminService):
+    """What `/zato/admin/invoke` runs: `name` or `id`, `payload` (base64 of JSON) and `is_async` name a call to make.
 
-    Other keys that classic clients send are accepted and have no effect.
+    Other keys that classic clients send are accepted and have no effect. An admin service needs the role that it says,
+    any other one that of an operator.
     """
+
+    role: ClassVar[Role] = 'viewer'
 
     def handle(self) -> None:
         request = self.request.input
-        name = request.get('name') or request.get('id')
-        if not name or not isinstance(name, str):
-            raise BadRequest(self.cid, 'Element missing: name', needs_msg=True)
+        name = self._name(request.get('name'), request.get('id'))
+        service = self.context.services.get(name)
+        if service is None:
+            problem = 'Service is inactive' if self.context.services.is_inactive(name) else 'No such service'
+            raise NotFound(self.cid, f'{problem}: {name}')
+        check_role(self._call.principal, getattr(service.cls, 'role', 'operator'), name, self.cid)
         payload = self._payload(request.get('payload'))
-        try:
-            if request.get('is_async'):
-                self.response.payload = self.invoke_async(name, payload)
-            else:
-                self.response.payload = self.invoke(name, payload)
-        except KeyError as e:
-            if self._invoker.store.get(name) is None:
-                raise NotFound(self.cid, f'No such service: {name}') from e
-            raise
+        if request.get('is_async'):
+            self.response.payload = self.invoke_async(name, payload)
+        else:
+            self.response.payload = self.invoke(name, payload)
+
+    def _name(self, name: Any, id: Any) -> str:
+        if isinstance(name, str) and name:
+            return name
+        if str(id or '').isdecimal():
+            stored = self.context.objects.stored.get(int(id))
+            if stored is not None and stored.kind == 'service':
+                return stored.name
+            raise NotFound(self.cid, f'No service has ID {id}')
+        if isinstance(id, str) and id:
+            return id
+        raise BadRequest(self.cid, 'Element missing: name', needs_msg=True)
 
     def _payload(self, encoded: Any) -> Any:
         if not encoded:
@@ -43,16 +59,132 @@ class Invoke(Service):
         return decode(raw) if raw else ''
 
 
-class GetList(Service):
-    """All services by name: `name`, `impl_name`, `is_internal`, `is_active`."""
+class GetList(AdminService):
+    """All services by name: `id`, `name`, `impl_name`, `is_internal`, `is_active`, `is_deployed`, `version`, `module`."""
+
+    role: ClassVar[Role] = 'viewer'
 
     def handle(self) -> None:
+        context = self.context
+        deployed = {service.name: service for service in context.services}
+        stored = {item.name: item for item in context.objects.stored.values() if item.kind == 'service'}
         self.response.payload = [
             {
-                'name': service.name,
-                'impl_name': service.impl_name,
-                'is_internal': service.is_internal,
-                'is_active': True,
+                'id': stored[name].id if name in stored else None,
+                'name': name,
+                'impl_name': deployed[name].impl_name if name in deployed else stored[name].settings['impl_name'],
+                'is_internal': deployed[name].is_internal if name in deployed else False,
+                'is_active': stored[name].is_active if name in stored else True,
+                'is_deployed': name in deployed,
+                'version': stored[name].version if name in stored else 0,
             }
-            for service in sorted(self._invoker.store, key=lambda service: service.name)
+            for name in sorted({*deployed, *stored})
         ]
+
+
+class ModuleService(AdminService):
+    """The request's `name` is that of a module or of a service in one."""
+
+    def module(self) -> str:
+        """Raises BadRequest."""
+        name = str(self.require('name'))
+        for version in self.context.modules.read().modules.values():
+            if name in (service.name for service in version.services):
+                return version.module
+        return name
+
+
+class GetModules(AdminService):
+    """What is deployed: `module`, `number`, `sha256`, `deployed`, `who`, `server`, `path`, `services`."""
+
+    role: ClassVar[Role] = 'viewer'
+
+    def handle(self) -> None:
+        self.response.payload = [_shown(version) for version in self.context.modules.read().modules.values()]
+
+
+class GetVersions(ModuleService):
+    """The versions of a module that are kept, the newest first; `is_active` says which one is deployed."""
+
+    role: ClassVar[Role] = 'viewer'
+
+    def handle(self) -> None:
+        name = self.module()
+        active = self.context.modules.read().modules.get(name)
+        self.response.payload = [
+            {**_shown(version), 'is_active': active is not None and version.number == active.number}
+            for version in self.context.modules.versions_of(name)
+        ]
+
+
+class GetReceipt(ModuleService):
+    """Which workers of which servers serve the active version of a module; waits for them for five seconds at most."""
+
+    role: ClassVar[Role] = 'viewer'
+
+    def handle(self) -> None:
+        name = self.module()
+        version = self.context.modules.read().modules.get(name)
+        if version is None:
+            raise NotFound(self.cid, f'No module `{name}` is deployed')
+        outcome = self.context.configuration.wait_for(version.revision)
+        self.response.payload = {**_shown(version), 'applied': list(outcome.applied), **outcome.as_dict()}
+
+
+class Rollback(ModuleService):
+    """Deploy an earlier version of a module: `number`, or else the one before the active one, or the last undeployed one."""
+
+    def handle(self) -> None:
+        number = self.request.input.get('number') or 0
+        if not str(number).isdecimal():
+            raise BadRequest(self.cid, f'`number` must be a number; got {shown(number)}', needs_msg=True)
+        try:
+            version, event = self.context.deployer.rollback(self.module(), int(number), self.actor)
+        except DeploymentError as e:
+            raise Conflict(self.cid, f'That version cannot be deployed any more: {e.msg}') from e
+        outcome = self.context.configuration.wait_for(event)
+        self.response.payload = {**_shown(version), **outcome.as_dict()}
+
+
+class Undeploy(ModuleService):
+    """Stop serving a module. Its versions and the user's file stay; rollback brings it back."""
+
+    def handle(self) -> None:
+        name = self.module()
+        event = self.context.modules.undeploy(name, actor=self.actor)
+        self.response.payload = {'module': name, **self.context.configuration.wait_for(event).as_dict()}
+
+
+class Delete(AdminService):
+    """Undeploy the module of a service, by `id` or `name`, that has no other one. The user's file stays."""
+
+    def handle(self) -> None:
+        request = self.request.input
+        name = request.get('name')
+        if not name and str(request.get('id', '')).isdecimal():
+            stored = self.context.objects.stored.get(int(request['id']))
+            name = stored.name if stored is not None else ''
+        for version in self.context.modules.read().modules.values():
+            names = [service.name for service in version.services]
+            if name in names and len(names) > 1:
+                others = ', '.join(other for other in names if other != name)
+                text = f'Module `{version.module}` of service `{name}` has others too: {others}; undeploy the module'
+                raise Conflict(self.cid, text)
+            if name in names:
+                event = self.context.modules.undeploy(version.module, actor=self.actor)
+                self.response.payload = self.context.configuration.wait_for(event).as_dict()
+                return
+        raise NotFound(self.cid, f'There is no deployed service {shown(name or request.get("id") or "")}')
+
+
+def _shown(version: ModuleVersion) -> dict[str, Any]:
+    return {
+        'module': version.module,
+        'number': version.number,
+        'sha256': version.sha256,
+        'deployed': version.deployed,
+        'who': version.who,
+        'server': version.server,
+        'path': version.path,
+        'services': [service.name for service in version.services],
+    }

@@ -10,7 +10,7 @@ from zato.server.channel import json_format
 from zato.server.channel.channel import Channel, Resolve
 from zato.server.http.json import encode
 from zato.server.http.message import Response
-from zato.server.security.basic_auth import BasicAuth
+from zato.server.security.definitions import Authenticator
 from zato.server.service import data
 from zato.server.service.compiled import CompiledService
 from zato.server.service.naming import is_reserved
@@ -23,7 +23,7 @@ ADMIN_INVOKE = 'zato.service.invoke'
 
 
 def builtin_channels(
-    store: ServiceStore, pubapi: BasicAuth, admin: BasicAuth, allow_internal: frozenset[str]
+    store: ServiceStore, pubapi: Authenticator, admin: Authenticator, allow_internal: frozenset[str]
 ) -> list[Channel]:
     """`allow_internal`: further built-in services that `/zato/api/invoke` may reach."""
     return [
@@ -36,8 +36,7 @@ def builtin_channels(
         ),
         Channel(
             name='service.invoke',
-            path='/zato/api/invoke/',
-            param='service_name',
+            path='/zato/api/invoke/{service_name}',
             security=pubapi,
             resolve=_by_path(store, PUBLIC_SERVICES | allow_internal),
             parse=_parse_invoke,

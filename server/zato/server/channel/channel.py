@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from zato.server.http.message import Request, Response
-from zato.server.security.basic_auth import BasicAuth
+from zato.server.security.definitions import Authenticator
 from zato.server.service import data
 from zato.server.service.compiled import CompiledService
 
 #: Turns what the service answered into a response: (its response, cid, name of the channel).
 Render = Callable[[data.Response, str, str], Response]
 
+PARAM = re.compile(r'\{([^{}/]*)\}')
+
 
 class Resolve(Protocol):
-    """Names the service to run. Raises NotFound, Forbidden."""
+    """Names the service to run. Raises NotFound, Forbidden, ServiceUnavailable."""
 
     def __call__(self, params: dict[str, str], cid: str) -> CompiledService: ...
 
@@ -27,37 +30,20 @@ class Parse(Protocol):
     def __call__(self, request: Request, params: dict[str, str]) -> data.Request: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Channel:
-    """security: None lets everybody in. param: name of the path's last part if it is variable, as in '/a/b/{name}'."""
+    """path: with parameters in braces, as in '/a/{b}'. method: '' for any. security: None lets everybody in."""
 
     name: str
     path: str
-    param: str = ''
-    security: BasicAuth | None = None
+    method: str = ''
+    is_active: bool = True
+    security: Authenticator | None = None
     resolve: Resolve
     parse: Parse
     render: Render
     has_full_errors: bool = False  #: is the client told what went wrong inside a service?
+    params: tuple[str, ...] = field(init=False)  #: names of the path's parameters, in order
 
-
-class Routes:
-    """Finds the channel of a path: exact ones first, then those whose last part is variable, the longest first."""
-
-    def __init__(self, channels: list[Channel]) -> None:
-        self._exact = {channel.path.encode(): channel for channel in channels if not channel.param}
-        self._prefixes = sorted(
-            ((channel.path.encode(), channel) for channel in channels if channel.param), key=lambda item: -len(item[0])
-        )
-
-    def match(self, path: bytes) -> tuple[Channel, bytes] | None:
-        """The channel, and the variable part of the path as sent. None if there is no such path."""
-        channel = self._exact.get(path)
-        if channel is not None:
-            return channel, b''
-        for prefix, candidate in self._prefixes:
-            if path.startswith(prefix):
-                rest = path[len(prefix) :]
-                if rest and b'/' not in rest:
-                    return candidate, rest
-        return None
+    def __post_init__(self) -> None:
+        object.__setattr__(self, 'params', tuple(PARAM.findall(self.path)))

@@ -7,18 +7,17 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from zato.common.exception import (
-    BadRequest,
     HTTPException,
     MethodNotAllowed,
     NotFound,
     Unauthorized,
     ZatoException,
 )
-from zato.server.channel.channel import Channel, Routes
+from zato.server.channel.channel import Channel
 from zato.server.channel.json_format import render_error
+from zato.server.channel.routes import Routes
 from zato.server.http.message import Request, Response
-from zato.server.service import data
-from zato.server.service.compiled import CompiledService
+from zato.server.security.principal import ANONYMOUS, Principal
 from zato.server.service.invoker import Call, Invoker
 
 logger = logging.getLogger('zato.rest')
@@ -44,10 +43,10 @@ class Pipeline:
             if request.method not in _METHODS:
                 raise MethodNotAllowed(cid, 'Unsupported HTTP method', _ALLOW)
             channel, params = self._match(request)
-            self._authenticate(channel, request, cid)
+            principal = self._authenticate(channel, request, cid)
             service = channel.resolve(params, cid)
             parsed = channel.parse(request, params)
-            response = self._invoke(service, channel, parsed, request, cid)
+            response = self._invoker.run(Call(service, cid, channel.name, request, None, principal), parsed)
             return channel.render(response, cid, channel.name)
         except BaseException as e:  # whatever a service raises, sys.exit() included, is its failure, not the worker's end
             return self._render_exception(e, cid, channel)
@@ -71,28 +70,19 @@ class Pipeline:
         path = request.path
         if b'%' in path:
             path = unquote_to_bytes(path)
-        found = self._routes.match(path)
-        if found is None:
-            raise NotFound(msg='URL not found')
-        channel, value = found
-        if not channel.param:
-            return channel, {}
-        try:
-            return channel, {channel.param: value.decode()}
-        except UnicodeDecodeError:
-            raise BadRequest(msg='The URL path is not UTF-8', needs_msg=True) from None
+        return self._routes.match(path, request.method)
 
     @staticmethod
-    def _authenticate(channel: Channel, request: Request, cid: str) -> None:
+    def _authenticate(channel: Channel, request: Request, cid: str) -> Principal:
+        if not channel.is_active:
+            raise NotFound(cid, 'Channel inactive')
         security = channel.security
-        if security is not None and not security.accepts(request.headers.get(b'authorization')):
+        if security is None:
+            return ANONYMOUS
+        principal = security.identify(request.headers)
+        if principal is None:
             raise Unauthorized(cid, f'Unauthorized; cid={cid}', security.challenge)
-
-    def _invoke(
-        self, service: CompiledService, channel: Channel, parsed: data.Request, request: Request, cid: str
-    ) -> data.Response:
-        call = Call(service, cid, channel.name, request, None)
-        return self._invoker.run(call, parsed)
+        return principal
 
     def _render_exception(self, e: BaseException, cid: str, channel: Channel | None) -> Response:
         name = channel.name if channel is not None else '-'

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -13,21 +14,21 @@ from gevent.lock import RLock
 
 from zato.common.alarm import Alarms
 from zato.common.clock import SYSTEM_CLOCK, Clock
+from zato.common.odb.database import ODBUnavailable
 from zato.server.deploy.checker import describe_error
 from zato.server.deploy.loader import ModuleLoader, Source, compile_services
-from zato.server.deploy.versions import ModuleStore, ModuleVersion, Snapshot, StoreUnavailable
+from zato.server.deploy.versions import ModuleStore, ModuleVersion
+from zato.server.service.naming import module_name
 
 if TYPE_CHECKING:
     from zato.server.service.store import ServiceStore
 
 logger = logging.getLogger(__name__)
 
-_STORE = 'deployments'  #: subject of the alarm
-
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What this worker serves from one path. since: UTC, ISO 8601."""
+    """What this worker serves of one module. since: UTC, ISO 8601."""
 
     version: ModuleVersion
     since: str
@@ -52,53 +53,52 @@ class Applier:
         self._limit = limit
         self._clock = clock
         self._served: dict[str, Served] = {}
-        self._errors: dict[str, str] = {}  # path → why this worker does not serve what the store says
-        self._tried: dict[str, int] = {}  # path → revision that was tried last
+        self._errors: dict[str, str] = {}  # module → why this worker does not serve what the store says
+        self._tried: dict[str, int] = {}  # module → revision that was tried last
         self._revision = -1
         self._lock = RLock()
 
-    def apply(self) -> None:
+    def apply(self) -> dict[str, str]:
         """Load what changed. A module that fails here stays as it was in this worker, with an alarm.
 
-        If the store cannot be read, what is loaded goes on being served, with an alarm; StoreUnavailable is raised
-        where nothing was ever read, since a worker without the users' services must not take requests.
+        Returns what is wrong, by module. Raises ODBUnavailable; what is loaded then goes on being served.
         """
         with self._lock:
-            try:
-                snapshot = self._store.read()
-            except StoreUnavailable as e:
-                if self._revision < 0:
-                    raise
-                self._alarms.begin(_STORE, str(e), 'what is loaded goes on being served', action='store.failed')
-                return
-            self._alarms.end(_STORE)
-            if snapshot.revision == self._revision:
-                return
-            changed = [version for path, version in snapshot.modules.items() if self._tried.get(path) != version.revision]
-            removed = [served.version for path, served in self._served.items() if path not in snapshot.modules]
-            if self._served:
-                self._apply_changes(changed, removed)
-            else:
-                self._apply_each(changed)
-            self._revision = snapshot.revision
+            snapshot = self._store.read()
+            if snapshot.revision != self._revision:
+                modules = snapshot.modules
+                changed = [version for name, version in modules.items() if self._tried.get(name) != version.revision]
+                removed = [served.version for name, served in self._served.items() if name not in modules]
+                for name in self._errors.keys() - modules.keys():
+                    self._forget_error(name)
+                if self._served:
+                    self._apply_changes(changed, removed)
+                else:
+                    self._apply_each(changed)
+                self._revision = snapshot.revision
+            return {f'Module `{name}`': error for name, error in self._errors.items()}
 
     def state_of(self, path: str) -> dict[str, Any]:
         """For receipts: what the last attempt at this path came to, and what this worker serves from it."""
-        error = ''
+        seen, active, error = None, None, ''
+        name = module_name(Path(path))
         try:
-            snapshot = self._store.read()
-        except StoreUnavailable as e:
-            snapshot, error = Snapshot(), str(e)
-        seen, served = snapshot.seen.get(path), self._served.get(path)
+            seen = self._store.seen_at(path)
+            active = self._store.read().modules.get(name)
+        except ODBUnavailable as e:
+            error = str(e)
+        served = self._served.get(name)
         return {
             'pid': os.getpid(),
+            'module': name,
+            'active': active.sha256 if active else '',
             'attempt': seen.attempt if seen else 0,
             'sha256': seen.sha256 if seen else '',
             'error': seen.error if seen else '',
             'store_error': error,
             'warnings': list(seen.warnings) if seen else [],
             'served': self._describe(served) if served else None,
-            'load_error': self._errors.get(path, ''),
+            'load_error': self._errors.get(name, ''),
         }
 
     def as_list(self) -> list[dict[str, Any]]:
@@ -108,17 +108,18 @@ class Applier:
         version = served.version
         return {
             'path': version.path,
+            'server': version.server,
             'module': version.module,
             'number': version.number,
             'sha256': version.sha256,
             'since': served.since,
-            'error': self._errors.get(version.path, ''),
+            'error': self._errors.get(version.module, ''),
             'services': [service.name for service in version.services],
         }
 
     def _apply_each(self, versions: list[ModuleVersion]) -> None:
         """At the start: one module that fails must not keep the others from being served."""
-        sources = {version.path: self._source(version) for version in versions}
+        sources = self._sources(versions)
         self._loader.offer(source for source in sources.values() if source is not None)
         for version in versions:
             self._load([version], sources, [], again=False)
@@ -129,16 +130,23 @@ class Applier:
             group = [version for version in versions if version.revision == revision]
             replaced = [version for version in removed if any(_replaces(new, version) for new in group)]
             removed = [version for version in removed if version not in replaced]
-            self._load(group, {version.path: self._source(version) for version in group}, replaced, again=True)
+            self._load(group, self._sources(group), replaced, again=True)
         if removed:
             self._load([], {}, removed, again=True)
 
-    def _source(self, version: ModuleVersion) -> Source | None:
-        try:
-            return Source(version.module, version.path, self._store.path_of(version.sha256).read_bytes())
-        except OSError as e:
-            self._fail([version], f'its text cannot be read: {e}', '')
-            return None
+    def _sources(self, versions: list[ModuleVersion]) -> dict[str, Source | None]:
+        """By module; None where the text cannot be had."""
+        texts = self._store.texts_of(version.sha256 for version in versions)
+        found: dict[str, Source | None] = {}
+        for version in versions:
+            found[version.module] = None
+            try:
+                found[version.module] = Source(version.module, version.path, texts[version.sha256].read_bytes())
+            except KeyError:
+                self._fail([version], 'its text is not in the ODB', '')
+            except OSError as e:
+                self._fail([version], f'its text cannot be read: {e}', '')
+        return found
 
     def _load(
         self,
@@ -148,9 +156,9 @@ class Applier:
         *,
         again: bool,
     ) -> None:
-        present = [source for version in versions if (source := sources[version.path]) is not None]
+        present = [source for version in versions if (source := sources[version.module]) is not None]
         for version in versions:
-            self._tried[version.path] = version.revision
+            self._tried[version.module] = version.revision
         if len(present) < len(versions):
             return
         timeout = gevent.Timeout(self._limit)
@@ -161,7 +169,7 @@ class Applier:
                 else:
                     modules = {source.module: self._loader.import_offered(source) for source in present}
                 compiled = {
-                    source.path: compile_services(modules[source.module], source.module, source.path) for source in present
+                    source.module: compile_services(modules[source.module], source.module, source.path) for source in present
                 }
         except BaseException as e:
             if isinstance(e, gevent.GreenletExit):
@@ -170,24 +178,28 @@ class Applier:
             error = f'importing it took longer than {self._limit:g} s' if e is timeout else failure.error
             self._fail(versions, error, failure.details)
             return
-        gone = frozenset(version.path for version in removed)
+        gone = frozenset(version.module for version in removed)
         self._services.swap(compiled, gone)
         since = self._clock.utcnow().isoformat()
         for version in versions:
-            self._served[version.path] = Served(version, since)
-            self._errors.pop(version.path, None)
-            self._alarms.end(f'module:{version.path}')
-        for path in gone:
-            del self._served[path]
+            self._served[version.module] = Served(version, since)
+            self._forget_error(version.module)
+        for name in gone:
+            del self._served[name]
+            self._tried.pop(name, None)
+
+    def _forget_error(self, name: str) -> None:
+        self._errors.pop(name, None)
+        self._alarms.end(f'module:{name}')
 
     def _fail(self, versions: list[ModuleVersion], error: str, details: str) -> None:
         """It worked in the checker and does not work here."""
         names = ', '.join(version.path for version in versions)
         logger.error('Worker %d cannot load %s: %s\n%s', os.getpid(), names, error, details, extra={'action': 'load.failed'})
         for version in versions:
-            self._errors[version.path] = error
+            self._errors[version.module] = error
             self._alarms.begin(
-                f'module:{version.path}', error, 'save the file again, or restart', action='load.failed', log=False
+                f'module:{version.module}', error, 'save the file again, or restart', action='load.failed', log=False
             )
 
 

@@ -1,5 +1,7 @@
 """Decides what becomes of a file that changed: deployed, or refused with a reason. One at a time, in one process a server.
 
+What is deployed on one server is deployed on all; if two deploy at once, the second looks again.
+
 A file is deployed when its content differs from what was last seen at its path, or when that content was refused before.
 It is never deployed because it differs from the active version: undoing a rollback is not what saving a file means.
 """
@@ -7,16 +9,19 @@ It is never deployed because it differs from the active version: undoing a rollb
 from __future__ import annotations
 
 import logging
+import os
 import stat
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 from zato.common.alarm import Alarms
-from zato.common.clock import SYSTEM_CLOCK, Clock
-from zato.common.exception import DeploymentError, IPCError
+from zato.common.exception import BadRequest, Conflict, DeploymentError, IPCError, NotFound
+from zato.common.odb.database import ODBUnavailable
 from zato.server.deploy.checker import Checked, CheckFailed, ModuleText
-from zato.server.deploy.versions import ModuleStore, ModuleVersion, Seen, Snapshot, StoreUnavailable, digest_of
+from zato.server.deploy.versions import ModuleStore, ModuleVersion, Outdated, Seen, Snapshot, digest_of
+from zato.server.propagate.ledger import Actor
 from zato.server.service.naming import is_reserved, module_name
 
 logger = logging.getLogger(__name__)
@@ -24,6 +29,7 @@ logger = logging.getLogger(__name__)
 #: Imports (changed, others), returns what they are. Raises DeploymentError, IPCError.
 Check = Callable[[list[ModuleText], list[ModuleText]], list[Checked]]
 
+_TRIES = 5
 _FIRST = ('common', 'util', 'model')  #: files whose names begin so are deployed before others (source: classic Zato)
 _WHAT_TO_DO = 'mend the file and save it again; what was deployed from it before goes on'
 
@@ -41,7 +47,7 @@ def in_order(paths: Iterable[Path]) -> list[Path]:
 
 
 class Deployer:
-    """`deployed` is called with the new revision after each deployment. internal: names of built-in services."""
+    """`deployed` is called with the event after each deployment. internal: names of built-in services."""
 
     def __init__(
         self,
@@ -52,7 +58,6 @@ class Deployer:
         deployed: Callable[[int], None],
         text_directory: Path,
         max_size: int,
-        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         """text_directory: where a text is put for the checker to read. max_size: bytes, of a file."""
         self._store = store
@@ -60,10 +65,12 @@ class Deployer:
         self._alarms = alarms
         self._internal = internal
         self._deployed = deployed
-        self._candidate = text_directory / 'candidate.py'
+        self._text_directory = text_directory
+        self._candidates = count(1)
+        self._actor = Actor(f'pickup on {store.server}', 'admin')
         self._max_size = max_size
-        self._clock = clock
         self._alarmed: set[Path] = set()
+        self._later: set[Path] = set()
 
     def scan(self, directories: Iterable[Path], *, retry: bool = False) -> None:
         """Deploy whatever changed in these directories.
@@ -71,9 +78,10 @@ class Deployer:
         retry: what was refused before, except for taking too long, is tried again, for what it lacked may be there now.
         """
         try:
-            late = {key for key, seen in self._store.read().seen.items() if seen.is_late}
-        except StoreUnavailable as e:
-            logger.error('Nothing is deployed: %s', e, extra={'action': 'deploy.failed'})
+            late = {key for key, seen in self._store.seen().items() if seen.is_late}
+        except ODBUnavailable as e:
+            logger.error('Nothing is deployed until that ends: %s', e, extra={'action': 'deploy.failed'})
+            self._later.update(directories)
             return
         for directory in directories:
             if directory.is_dir():
@@ -91,23 +99,30 @@ class Deployer:
             self._deploy_changed(path, self._read(path), retry)
         except FileNotFoundError:
             self._end_alarm(path)  # gone again; removing a file undeploys nothing
-        except (OSError, StoreUnavailable) as e:
+        except OSError as e:
             self._begin_alarm(path, f'not deployed: {e}', 'mend that, then save the file again', log=True)
+        except ODBUnavailable as e:
+            self._begin_alarm(path, f'not deployed: {e}', 'it will be once the ODB is back', log=True)
+            self._later.add(path)
         except Exception as e:
             logger.exception('%s was not deployed', path, extra={'action': 'deploy.failed'})
             self._begin_alarm(path, f'{type(e).__name__}: {e}', 'see server.log')
 
-    def end_alarms_of_gone_files(self) -> None:
-        """A file that was refused and is gone needs nobody any more."""
+    def tend(self) -> None:
+        """Now and then: try again what the ODB was not there for, and end alarms of files that are gone."""
+        later, self._later = self._later, set()
+        for path in in_order(later):
+            if path.is_dir():
+                self.scan([path])
+            else:
+                self.deploy(path)
         for path in [path for path in self._alarmed if not path.exists()]:
             self._end_alarm(path)
 
     def _deploy_changed(self, path: Path, source: bytes, retry: bool) -> None:
         digest = digest_of(source)
-        snapshot = self._store.read()
-        last, active = snapshot.seen.get(str(path)), snapshot.modules.get(str(path))
-        is_lost = active is not None and active.sha256 == digest and not self._store.path_of(digest).exists()
-        if last is not None and last.sha256 == digest and not (last.error and retry) and not is_lost:
+        last = self._store.seen_at(str(path))
+        if last is not None and last.sha256 == digest and not (last.error and retry):
             if last.error:
                 self._begin_alarm(path, last.error, _WHAT_TO_DO)
             else:
@@ -126,33 +141,101 @@ class Deployer:
     def _deploy_or_refuse(self, path: Path, source: bytes, seen: Seen) -> None:
         key = str(path)
         try:
-            version, warnings, reload, removed = self._prepare(path, source, seen)
+            activated = self._activate(path, source, seen)
         except DeploymentError as e:
             self._refuse(path, seen, e)
             return
         except IPCError as e:
             self._refuse(path, seen, DeploymentError(f'it could not be checked: {e}; save it again', path=key))
             return
-        revision = self._store.activate(version, source, replace(seen, warnings=tuple(warnings)), reload, removed)
+        if activated is None:
+            self._store.remember(key, seen)
+            self._end_alarm(path)
+            return
+        version, warnings, event = activated
         names = [service.name for service in version.services]
         logger.info('Deployed %d service(s) from `%s` -> %s', len(names), path, names, extra={'action': 'deploy.done'})
         for warning in warnings:
             logger.warning('%s', warning, extra={'action': 'deploy.warning'})
         self._end_alarm(path)
-        self._deployed(revision)
+        self._deployed(event)
         self._retry_those_missing(version.module)
+
+    def _activate(self, path: Path, source: bytes, seen: Seen) -> tuple[ModuleVersion, list[str], int] | None:
+        """The version, warnings, the event; None if another server has deployed the same already.
+
+        Raises DeploymentError, IPCError, ODBUnavailable.
+        """
+        for _ in range(_TRIES):
+            snapshot = self._store.read()
+            active = snapshot.modules.get(module_name(path))
+            if active is not None and active.sha256 == seen.sha256 and not self._is_elsewhere(active, path):
+                return None
+            version, warnings, reload, removed = self._prepare(path, source, seen, snapshot)
+            new = replace(seen, warnings=tuple(warnings))
+            try:
+                event = self._store.activate(
+                    version, source, new, reload, removed, based_on=snapshot.revision, actor=self._actor
+                )
+            except Outdated:
+                continue
+            except (BadRequest, Conflict, NotFound) as e:
+                raise DeploymentError(e.msg, path=str(path)) from e
+            return version, warnings, event
+        raise DeploymentError('other modules were deployed again and again meanwhile; save it again', path=str(path))
+
+    def rollback(self, name: str, number: int, actor: Actor) -> tuple[ModuleVersion, int]:
+        """Make an earlier version of a module the active one, as far as it still works with what it imports.
+
+        number: 0 for the newest one before the active one, or the newest of an undeployed module. Returns it and the event.
+        Raises NotFound, Conflict, DeploymentError, IPCError, ODBUnavailable.
+        """
+        for _ in range(_TRIES):
+            snapshot = self._store.read()
+            wanted = self._earlier(name, number, snapshot.modules.get(name))
+            source = self._store.texts_of([wanted.sha256])[wanted.sha256].read_bytes()
+            others = {other: version for other, version in snapshot.modules.items() if other != name}
+            dependants = snapshot.dependants(name)
+            checked, *_ = self._run_check(wanted.path, name, source, dependants, others)
+            self._refuse_names_in_use(wanted.path, checked, others)
+            reload = [item.module for item in dependants]
+            try:
+                return wanted, self._store.activate(
+                    wanted, source, None, reload, (), based_on=snapshot.revision, actor=actor
+                )
+            except Outdated:
+                continue
+        raise Conflict(msg='Other modules were deployed again and again meanwhile; try again')
+
+    def _earlier(self, name: str, number: int, active: ModuleVersion | None) -> ModuleVersion:
+        versions = self._store.versions_of(name)
+        if number:
+            found = [version for version in versions if version.number == number]
+        else:
+            found = [version for version in versions if active is None or version.number < active.number]
+        if not found:
+            kept = ', '.join(str(version.number) for version in versions)
+            which = f'version {number}' if number else 'earlier version'
+            raise NotFound(msg=f'Module `{name}` has no {which}; it has: {kept}')
+        if active is not None and found[0].number == active.number:
+            raise Conflict(msg=f'Version {active.number} of module `{name}` is the active one already')
+        return found[0]
+
+    def _is_elsewhere(self, version: ModuleVersion, path: Path) -> bool:
+        """Was it deployed from another file of this very server, which is still there?"""
+        return version.server == self._store.server and version.path != str(path) and Path(version.path).exists()
 
     def _refuse(self, path: Path, seen: Seen, e: DeploymentError) -> None:
         if isinstance(e, CheckFailed):
             seen = replace(seen, missing=e.missing, is_late=e.is_late)
-        self._store.refuse(str(path), replace(seen, error=e.msg))
+        self._store.remember(str(path), replace(seen, error=e.msg))
         details = f'\n{e.details.rstrip()}' if e.details else ''
         logger.error('Not deployed: %s%s', e.msg, details, extra={'action': 'deploy.failed'})
         self._begin_alarm(path, e.msg, _WHAT_TO_DO)
 
     def _retry_those_missing(self, module: str) -> None:
         """What was refused since it could not import `module` may work now."""
-        for key, seen in self._store.read().seen.items():
+        for key, seen in self._store.seen().items():
             if seen.error and seen.missing.split('.')[0] == module.split('.')[0]:
                 self.deploy(Path(key))
 
@@ -164,47 +247,46 @@ class Deployer:
             raise OSError(f'it has more than {self._max_size} bytes')
         return path.read_bytes()
 
-    def _prepare(self, path: Path, source: bytes, seen: Seen) -> tuple[ModuleVersion, list[str], list[str], list[str]]:
-        """The new version, warnings, and paths of modules to load anew and to remove. Raises DeploymentError."""
-        snapshot = self._store.read()
+    def _prepare(
+        self, path: Path, source: bytes, seen: Seen, snapshot: Snapshot
+    ) -> tuple[ModuleVersion, list[str], list[str], list[str]]:
+        """The new version, warnings, and names of modules to load anew and to remove. Raises DeploymentError."""
         key = str(path)
         module = module_name(path)
-        moved = self._moved_from(path, module, seen.sha256, snapshot)
-        others = {other: version for other, version in snapshot.modules.items() if other not in (key, *moved)}
         if not module.isprintable():
             raise DeploymentError('the name of the file cannot be printed in UTF-8; rename it', path=key)
-        for other in others.values():
-            if other.module == module:
-                raise DeploymentError(f'there is a module `{module}` already, from {other.path}', path=key)
-        dependants = [version for version in snapshot.dependants(module) if version.path in others]
+        before = snapshot.modules.get(module)
+        if before is not None and self._is_elsewhere(before, path):
+            raise DeploymentError(f'there is a module `{module}` already, from {before.path}', path=key)
+        moved = self._moved_from(module, seen.sha256, snapshot)
+        others = {name: version for name, version in snapshot.modules.items() if name not in (module, *moved)}
+        dependants = [version for version in snapshot.dependants(module) if version.module in others]
         checked, *_ = self._run_check(key, module, source, dependants, others)
         self._refuse_names_in_use(key, checked, others)
-        before = snapshot.modules.get(key)
         self._refuse_lost_handlers(key, checked, before)
         version = ModuleVersion(
             path=key,
             module=module,
+            server=self._store.server,
             sha256=seen.sha256,
-            number=0,
-            revision=0,
-            deployed=self._clock.utcnow().isoformat(),
             services=checked.services,
-            imports=tuple(sorted({other.module for other in others.values()}.intersection(checked.imports))),
+            imports=tuple(sorted(others.keys() & set(checked.imports))),
         )
-        return version, _warnings(key, checked, before), [item.path for item in dependants], moved
+        return version, _warnings(key, checked, before), [item.module for item in dependants], moved
 
-    def _moved_from(self, path: Path, module: str, digest: str, snapshot: Snapshot) -> list[str]:
-        """Paths of modules that this file replaces since their own files are gone and it is the same module.
+    def _moved_from(self, module: str, digest: str, snapshot: Snapshot) -> list[str]:
+        """Modules that this file replaces since it has their text and their own files, on this server, are gone.
 
-        The same text or the same module's name elsewhere means that the user moved or renamed the file. A module that
-        others import by its old name stays, or they could not be loaded again.
+        The user renamed the file. A module that others import by its old name stays, or they could not be loaded again.
         """
         return [
-            other
-            for other, version in snapshot.modules.items()
-            if other != str(path)
-            and (version.module == module or (version.sha256 == digest and not snapshot.dependants(version.module)))
-            and not Path(other).exists()
+            name
+            for name, version in snapshot.modules.items()
+            if name != module
+            and version.sha256 == digest
+            and version.server == self._store.server
+            and not snapshot.dependants(name)
+            and not Path(version.path).exists()
         ]
 
     def _run_check(
@@ -215,15 +297,21 @@ class Deployer:
         dependants: list[ModuleVersion],
         others: dict[str, ModuleVersion],
     ) -> list[Checked]:
-        self._candidate.parent.mkdir(parents=True, exist_ok=True)
-        self._candidate.write_bytes(source)
-        changed = [ModuleText(module=module, path=key, text_path=str(self._candidate))]
-        changed += [self._text_of(version) for version in dependants]
-        again = {version.path for version in dependants}
-        return self._check(changed, [self._text_of(version) for path, version in others.items() if path not in again])
+        self._text_directory.mkdir(parents=True, exist_ok=True)
+        candidate = self._text_directory / f'candidate-{os.getpid()}-{next(self._candidates)}.py'
+        candidate.write_bytes(source)
+        changed = [ModuleText(module=module, path=key, text_path=str(candidate))]
+        texts = self._store.texts_of(version.sha256 for version in others.values())
 
-    def _text_of(self, version: ModuleVersion) -> ModuleText:
-        return ModuleText(module=version.module, path=version.path, text_path=str(self._store.path_of(version.sha256)))
+        def text_of(version: ModuleVersion) -> ModuleText:
+            return ModuleText(module=version.module, path=version.path, text_path=str(texts[version.sha256]))
+
+        again = {version.module for version in dependants}
+        changed += [text_of(version) for version in dependants]
+        try:
+            return self._check(changed, [text_of(version) for name, version in others.items() if name not in again])
+        finally:
+            candidate.unlink(missing_ok=True)
 
     def _refuse_names_in_use(self, key: str, checked: Checked, others: dict[str, ModuleVersion]) -> None:
         taken = {service.name: (version, service) for version in others.values() for service in version.services}

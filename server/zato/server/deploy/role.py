@@ -15,7 +15,7 @@ from zato.server.deploy.deployer import Deployer
 
 logger = logging.getLogger(__name__)
 
-_LOOK_EVERY = 1.0  #: seconds between looks for refused files that are gone
+_LOOK_EVERY = 1.0  #: seconds without a change after which what is left over is looked at
 
 
 class DeploymentRole:
@@ -44,7 +44,7 @@ class DeploymentRole:
             try:
                 path = self._queue.get(timeout=_LOOK_EVERY)
             except Empty:
-                self._deployer.end_alarms_of_gone_files()
+                self._deployer.tend()
                 continue
             try:
                 if path in self._directories:

@@ -1,7 +1,7 @@
-"""Which version of each module is deployed, kept in the server's directory. One writer at a time: the role's holder.
+"""Which version of each module is deployed, and earlier ones: in the ODB, for all servers of the cluster.
 
-The interface is `ModuleStore`; what keeps versions elsewhere has the same methods. `revision` grows with each change of the
-whole; a module's own `revision` says at which of them it was last to be loaded anew, for itself or for what it imports.
+`revision` is the event by which something last changed; a module's own `revision` says at which of them it was last to be
+loaded anew, for itself or for what it imports. Texts are kept in the server's directory too, by their SHA-256.
 """
 
 from __future__ import annotations
@@ -9,12 +9,26 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from zato.common.exception import ZatoException
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from zato.common.config.kind import find_kind
+from zato.common.exception import Conflict, NotFound
+from zato.common.odb.tables import module, module_source, module_version, pickup_seen
+from zato.server.propagate.changes import Change
+from zato.server.propagate.configuration import Writer
+from zato.server.propagate.follower import MODULE
+from zato.server.propagate.ledger import Actor, Entry, Ledger
+from zato.server.propagate.objects import objects_by_name, referrers
+from zato.server.propagate.odb import ODB
+
+_AT_ONCE = 500  #: values in one statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +42,21 @@ class ServiceDeclaration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModuleVersion:
-    """path: the user's file. imports: names of the deployed modules it imports itself. deployed: UTC, ISO 8601."""
+    """path: the user's file, on `server`. imports: names of the deployed modules it imports itself. deployed: UTC, ISO 8601.
 
-    path: str
+    who: that deployed it. number, revision: 0 as long as it is not stored.
+    """
+
     module: str
+    path: str
+    server: str
     sha256: str
-    number: int
-    revision: int
-    deployed: str
     services: tuple[ServiceDeclaration, ...]
     imports: tuple[str, ...]
+    number: int = 0
+    revision: int = 0
+    deployed: str = ''
+    who: str = ''
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,164 +73,318 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything, at one revision. Keys are paths."""
+    """What is active, at one revision, by the modules' names."""
 
     revision: int = 0
     modules: Mapping[str, ModuleVersion] = field(default_factory=dict)
-    seen: Mapping[str, Seen] = field(default_factory=dict)
 
-    def dependants(self, module: str) -> list[ModuleVersion]:
-        """Modules that import `module`, themselves or through others, nearest first."""
+    def dependants(self, name: str) -> list[ModuleVersion]:
+        """Modules that import `name`, themselves or through others, nearest first."""
         found: dict[str, ModuleVersion] = {}
-        wanted = [module]
+        wanted = [name]
         while wanted:
-            name = wanted.pop(0)
+            target = wanted.pop(0)
             for version in self.modules.values():
-                if name in version.imports and version.path not in found and version.module != module:
-                    found[version.path] = version
+                if target in version.imports and version.module not in found and version.module != name:
+                    found[version.module] = version
                     wanted.append(version.module)
         return list(found.values())
 
 
-class StoreUnavailable(ZatoException):
-    """What is deployed cannot be read or written; it stays as it was"""
+class Outdated(Conflict):
+    """Something else was deployed meanwhile; look again"""
 
     retryable = True
-
-
-class ModuleStore(Protocol):
-    """Its methods raise StoreUnavailable, whose text names what is wrong and what to do."""
-
-    def read(self) -> Snapshot:
-        """The current state; cheap when nothing has changed."""
-
-    def path_of(self, digest: str) -> Path:
-        """The file that has a version's text, by the text's SHA-256."""
-
-    def activate(
-        self, version: ModuleVersion, source: bytes, seen: Seen, reload: Iterable[str], removed: Iterable[str]
-    ) -> int:
-        """Make a version the active one, on disk before it returns. reload, removed: paths. Returns the revision."""
-
-    def refuse(self, path: str, seen: Seen) -> None:
-        """Remember that a content was not deployed."""
 
 
 def digest_of(source: bytes) -> str:
     return sha256(source).hexdigest()
 
 
-class DirectoryStore:
-    """`index.json`, replaced as a whole, and `versions/<sha256>.py`."""
+class ModuleStore:
+    """server: this one's name. texts: directory for copies of texts. history: earlier versions of a module that are kept.
 
-    def __init__(self, directory: Path, history: int) -> None:
-        """history: how many versions of a module are kept, the active one included."""
-        self._index = directory / 'index.json'
-        self._versions = directory / 'versions'
+    All methods raise ODBUnavailable.
+    """
+
+    def __init__(self, odb: ODB, writer: Writer, server: str, texts: Path, history: int) -> None:
+        self.server = server
+        self._odb = odb
+        self._writer = writer
+        self._texts = texts
         self._history = history
-        self._stamp: tuple[int, int, int] | None = None
-        self._snapshot = Snapshot()
+        self._snapshot = Snapshot(-1)
 
     def read(self) -> Snapshot:
-        try:
-            status = self._index.stat()
-            stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
-            if stamp != self._stamp:
-                self._snapshot = _parse(json.loads(self._index.read_bytes()))
-                self._stamp = stamp
-        except FileNotFoundError:
-            pass  # nothing was deployed yet
-        except OSError as e:
-            raise StoreUnavailable(msg=f'{self._index} cannot be read: {e}') from e
-        except (AttributeError, KeyError, TypeError, ValueError) as e:
-            todo = (
-                'put a good copy back, or delete it and restart: the files in the pickup directories are then deployed anew'
-            )
-            raise StoreUnavailable(msg=f'{self._index} is damaged ({type(e).__name__}: {e}); {todo}') from e
+        """What is active now."""
+
+        def run(connection: Connection) -> Snapshot:
+            revision = _revision(connection)
+            return self._snapshot if revision == self._snapshot.revision else _read(connection, revision)
+
+        self._snapshot = self._odb.read(run)
         return self._snapshot
 
-    def path_of(self, digest: str) -> Path:
-        return self._versions / f'{digest}.py'
+    def seen(self) -> dict[str, Seen]:
+        """By path, on this server."""
+        query = select(pickup_seen).where(pickup_seen.c.server == self.server)
+        return self._odb.read(lambda connection: {row.path: _seen_from(row) for row in connection.execute(query)})
+
+    def seen_at(self, path: str) -> Seen | None:
+        query = select(pickup_seen).where(pickup_seen.c.server == self.server, pickup_seen.c.path == _text_of(path))
+        row = self._odb.read(lambda connection: connection.execute(query).one_or_none())
+        return _seen_from(row) if row is not None else None
+
+    def texts_of(self, digests: Iterable[str]) -> dict[str, Path]:
+        """Files with the texts of these versions, by their SHA-256. Raises OSError too."""
+        found, missing = {}, []
+        for digest in dict.fromkeys(digests):
+            path = self._texts / f'{digest}.py'
+            if _is_whole(path, digest):
+                found[digest] = path
+            else:
+                missing.append(digest)
+        for start in range(0, len(missing), _AT_ONCE):
+            for digest, source in self._odb.read(partial(_sources, digests=missing[start : start + _AT_ONCE])):
+                found[digest] = self._texts / f'{digest}.py'
+                _write(found[digest], source)
+        return found
+
+    def versions_of(self, name: str) -> list[ModuleVersion]:
+        """All that are kept, the newest first. Raises NotFound."""
+        query = _VERSIONS.where(module.c.name == name).order_by(module_version.c.number.desc())
+        rows = self._odb.read(lambda connection: connection.execute(query).all())
+        if not rows:
+            raise NotFound(msg=f'There is no module `{name}`')
+        return [_version_from(row) for row in rows]
 
     def activate(
-        self, version: ModuleVersion, source: bytes, seen: Seen, reload: Iterable[str], removed: Iterable[str]
+        self,
+        version: ModuleVersion,
+        source: bytes,
+        seen: Seen | None,
+        reload: Iterable[str],
+        removed: Iterable[str],
+        *,
+        based_on: int,
+        actor: Actor,
     ) -> int:
-        old = self.read()
-        revision = old.revision + 1
-        _write_durably(self.path_of(version.sha256), source)
-        gone = frozenset(removed)
-        modules = {path: item for path, item in old.modules.items() if path not in gone}
-        for path in reload:
-            modules[path] = replace(modules[path], revision=revision)
-        number = modules[version.path].number + 1 if version.path in modules else 1
-        for superseded in {old.modules[path].sha256 for path in (*gone, version.path) if path in old.modules}:
-            self._touch(superseded)
-        modules[version.path] = replace(version, number=number, revision=revision)
-        self._write(Snapshot(revision, modules, {**old.seen, version.path: seen}))
-        self._prune(modules)
-        return revision
+        """Make a version the active one, a new one if its number is 0. Returns the event.
 
-    def refuse(self, path: str, seen: Seen) -> None:
-        old = self.read()
-        self._write(Snapshot(old.revision, old.modules, {**old.seen, path: seen}))
+        seen: what this server then remembers of the version's path; None for nothing. reload: modules that import it.
+        removed: modules that it takes the place of. based_on: revision of the snapshot that this was decided by; Outdated
+        is raised if it is not the current one. Raises BadRequest, Conflict.
+        """
 
-    def _write(self, snapshot: Snapshot) -> None:
-        document = {
-            'revision': snapshot.revision,
-            'modules': {path: asdict(version) for path, version in snapshot.modules.items()},
-            'seen': {path: asdict(seen) for path, seen in snapshot.seen.items()},
-        }
-        _write_durably(self._index, json.dumps(document).encode())
+        def run(ledger: Ledger) -> int:
+            connection = ledger.connection
+            if _revision(connection) != based_on:
+                raise Outdated
+            before = _read(connection, based_on)
+            id = self._module_id(ledger, version.module)
+            old = before.modules.get(version.module)
+            number = version.number or self._add_version(ledger, id, version, source, actor)
+            event = ledger.add(
+                Entry(
+                    kind=MODULE,
+                    object_id=id,
+                    name=version.module,
+                    action='rollback' if version.number else 'deploy',
+                    before=_summary(old),
+                    after={'number': number, 'sha256': version.sha256},
+                )
+            )
+            self._set(connection, version.module, number, event)
+            for name in reload:
+                connection.execute(update(module).where(module.c.name == name).values(revision=event))
+            gone = [before.modules[name] for name in removed if name in before.modules]
+            for item in gone:
+                self._set(connection, item.module, 0, event)
+            self._match_services(ledger, _services_of([version]), _services_of([old, *gone]), must_go=False)
+            if seen is not None:
+                self._remember(connection, version.path, seen)
+            self._prune(connection, id, number)
+            return event
 
-    def _touch(self, digest: str) -> None:
-        """Files are pruned by how long ago they were active, not by how long ago they were deployed."""
-        try:
-            os.utime(self.path_of(digest))
-        except OSError:
-            pass  # it is lost already
+        event, _ = self._writer.write(run, actor)
+        self._discard_texts()
+        return event
 
-    def _prune(self, modules: Mapping[str, ModuleVersion]) -> None:
-        """Keep as many sources as history allows for all modules together; active ones stay in any case."""
-        active = {version.sha256 for version in modules.values()}
-        inactive = [file for file in self._versions.glob('*.py') if file.stem not in active]
-        keep = self._history * max(1, len(modules))
-        if len(inactive) > keep:
-            inactive.sort(key=lambda file: file.stat().st_mtime, reverse=True)
-            for file in inactive[keep:]:
-                file.unlink(missing_ok=True)
+    def undeploy(self, name: str, *, actor: Actor) -> int:
+        """Returns the event. Versions are kept. Raises NotFound, Conflict if something uses its services or imports it."""
+
+        def run(ledger: Ledger) -> int:
+            connection = ledger.connection
+            before = _read(connection, _revision(connection))
+            old = before.modules.get(name)
+            if old is None:
+                raise NotFound(msg=f'No module `{name}` is deployed')
+            users = [version.module for version in before.dependants(name)]
+            if users:
+                raise Conflict(msg=f'Module `{name}` cannot be undeployed: it is imported by {", ".join(users)}')
+            self._match_services(ledger, {}, _services_of([old]), must_go=True)
+            id = self._module_id(ledger, name)
+            event = ledger.add(Entry(kind=MODULE, object_id=id, name=name, action='undeploy', before=_summary(old)))
+            self._set(connection, name, 0, event)
+            return event
+
+        event, _ = self._writer.write(run, actor)
+        return event
+
+    def remember(self, path: str, seen: Seen) -> None:
+        """What came of a content that was found at a path of this server and not deployed."""
+        self._odb.write(lambda connection: self._remember(connection, path, seen))
+
+    def tell(self, event: int) -> None:
+        self._writer.tell(event)
+
+    def _module_id(self, ledger: Ledger, name: str) -> int:
+        id = ledger.connection.execute(select(module.c.id).where(module.c.name == name)).scalar()
+        if id is None:
+            id = ledger.new_object_id()
+            ledger.connection.execute(insert(module).values(id=id, name=name, number=0, revision=0))
+        return int(id)
+
+    def _add_version(self, ledger: Ledger, id: int, version: ModuleVersion, source: bytes, actor: Actor) -> int:
+        connection = ledger.connection
+        digest = version.sha256
+        if connection.execute(select(module_source.c.sha256).where(module_source.c.sha256 == digest)).scalar() is None:
+            connection.execute(insert(module_source).values(sha256=digest, source=source))
+        newest = select(func.max(module_version.c.number)).where(module_version.c.module_id == id)
+        number: int = (connection.execute(newest).scalar() or 0) + 1
+        connection.execute(
+            insert(module_version).values(
+                module_id=id,
+                number=number,
+                sha256=digest,
+                path=version.path,
+                server=self.server,
+                who=actor.name,
+                deployed=ledger.now,
+                services=json.dumps([asdict(service) for service in version.services]),
+                imports=json.dumps(version.imports),
+            )
+        )
+        return number
+
+    @staticmethod
+    def _set(connection: Connection, name: str, number: int, event: int) -> None:
+        connection.execute(update(module).where(module.c.name == name).values(number=number, revision=event))
+
+    def _match_services(self, ledger: Ledger, now: Mapping[str, str], before: Mapping[str, str], *, must_go: bool) -> None:
+        """Have an object for each service that is deployed, and none for others, unless something refers to them.
+
+        now, before: name → where it is implemented. must_go: is a service that is referred to an error?
+        """
+        kind = find_kind('service')
+        known = objects_by_name(ledger.connection, kind.name, [*now, *before])
+        gone = [known[name] for name in before if name not in now and name in known]
+        used = set() if must_go else {target for _, _, target in referrers(ledger.connection, [item.id for item in gone])}
+        changes = [
+            Change(action='edit' if name in known else 'create', kind=kind, name=name, given={'impl_name': impl_name})
+            for name, impl_name in now.items()
+        ]
+        changes += [Change(action='delete', kind=kind, id=item.id) for item in gone if item.id not in used]
+        self._writer.change_set(ledger, is_system=True).apply(changes)
+
+    def _remember(self, connection: Connection, path: str, seen: Seen) -> None:
+        path = _text_of(path)
+        is_it = (pickup_seen.c.server == self.server) & (pickup_seen.c.path == path)
+        texts = {'error': _text_of(seen.error), 'warnings': json.dumps(seen.warnings), 'missing': _text_of(seen.missing)}
+        values: dict[str, Any] = {**asdict(seen), **texts}
+        if connection.execute(update(pickup_seen).where(is_it).values(values)).rowcount == 0:
+            connection.execute(insert(pickup_seen).values(server=self.server, path=path, **values))
+
+    def _prune(self, connection: Connection, id: int, active: int) -> None:
+        """Keep as many versions before the newest as history allows, and the active one in any case."""
+        own = module_version.c.module_id == id
+        newest = connection.execute(select(func.max(module_version.c.number)).where(own)).scalar_one()
+        old = own & (module_version.c.number < newest - self._history) & (module_version.c.number != active)
+        if connection.execute(delete(module_version).where(old)).rowcount:
+            used = select(module_version.c.sha256)
+            connection.execute(delete(module_source).where(module_source.c.sha256.not_in(used)))
+
+    def _discard_texts(self) -> None:
+        """Copies of what is no longer active; the ODB has it."""
+        active = {version.sha256 for version in self.read().modules.values()}
+        for path in self._texts.glob('*.py'):
+            if path.stem not in active:
+                path.unlink(missing_ok=True)
 
 
-def _parse(document: dict[str, Any]) -> Snapshot:
-    modules = {}
-    for path, item in document['modules'].items():
-        services = tuple(ServiceDeclaration(**service) for service in item.pop('services'))
-        modules[path] = ModuleVersion(services=services, imports=tuple(item.pop('imports')), **item)
-    seen = {path: Seen(**{**item, 'warnings': tuple(item['warnings'])}) for path, item in document['seen'].items()}
-    return Snapshot(document['revision'], modules, seen)
+_VERSIONS = select(module_version, module.c.name, module.c.revision, module.c.number.label('active')).join(
+    module, module.c.id == module_version.c.module_id
+)
 
 
-def _write_durably(path: Path, data: bytes) -> None:
-    """Replace a file as a whole: after a crash it is the old one or the new one. Raises StoreUnavailable."""
+def _text_of(text: str) -> str:
+    """As any database can store it: in paths that are not UTF-8, and in what modules raise, there may be anything."""
+    return text.encode('utf-8', 'backslashreplace').decode().replace('\0', '\\x00')
+
+
+def _revision(connection: Connection) -> int:
+    return connection.execute(select(func.max(module.c.revision))).scalar() or 0
+
+
+def _read(connection: Connection, revision: int) -> Snapshot:
+    rows = connection.execute(_VERSIONS.where(module_version.c.number == module.c.number).order_by(module.c.name))
+    return Snapshot(revision, {row.name: _version_from(row) for row in rows})
+
+
+def _version_from(row: Row[Any]) -> ModuleVersion:
+    return ModuleVersion(
+        module=row.name,
+        path=row.path,
+        server=row.server,
+        sha256=row.sha256,
+        services=tuple(ServiceDeclaration(**service) for service in json.loads(row.services)),
+        imports=tuple(json.loads(row.imports)),
+        number=row.number,
+        revision=row.revision,
+        deployed=datetime.fromtimestamp(row.deployed, UTC).isoformat(),
+        who=row.who,
+    )
+
+
+def _seen_from(row: Row[Any]) -> Seen:
+    return Seen(
+        sha256=row.sha256,
+        attempt=row.attempt,
+        error=row.error,
+        warnings=tuple(json.loads(row.warnings)),
+        missing=row.missing,
+        is_late=row.is_late,
+    )
+
+
+def _sources(connection: Connection, digests: list[str]) -> list[tuple[str, bytes]]:
+    rows = connection.execute(select(module_source).where(module_source.c.sha256.in_(digests)))
+    return [(row.sha256, row.source) for row in rows]
+
+
+def _summary(version: ModuleVersion | None) -> dict[str, Any] | None:
+    return {'number': version.number, 'sha256': version.sha256} if version is not None else None
+
+
+def _services_of(versions: Iterable[ModuleVersion | None]) -> dict[str, str]:
+    return {
+        service.name: f'{version.module}.{service.class_name}'
+        for version in versions
+        if version is not None
+        for service in version.services
+    }
+
+
+def _is_whole(path: Path, digest: str) -> bool:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _replace_file(path, data)
-    except OSError as e:
-        raise StoreUnavailable(msg=f'{path} cannot be written: {e}') from e
+        return digest_of(path.read_bytes()) == digest
+    except OSError:
+        return False
 
 
-def _replace_file(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f'.{path.name}.new')
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
-    try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(fd, view) :]
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+def _write(path: Path, data: bytes) -> None:
+    """Several processes may do this at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}')
+    temporary.write_bytes(data)
     temporary.replace(path)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -23,6 +23,7 @@ from gunicorn.errors import HaltServer
 from zato.server.deploy.checker import listen, serve
 from zato.server.http.balance import ConnectionCounts, Share
 from zato.server.process.listener import bind, refuse_new
+from zato.server.process.odb_check import start_probe
 from zato.server.process.scan import start_scan
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class ServerArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         self._replaced: set[int] = set()  # serve until their successors are ready
         self._leaving: dict[int, float] = {}  # were told to stop; pid → when to kill
         self._is_reload_wanted = False
+        self._probe = 0
         self._checker = 0
         self._counts = ConnectionCounts(max(_SLOTS, _SLOTS_A_WORKER * self.num_workers))
 
@@ -122,12 +124,23 @@ class ServerArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
     def reload(self) -> None:
         """HUP: read logging.conf anew and replace all workers, each old one serving until the new ones are ready.
 
-        While old workers still finish, another one waits for them, or every reload under load would add to them.
+        While old workers still finish, another one waits for them, or every reload under load would add to them. New
+        workers need the ODB: whether it is there is found out first, by another process.
         """
-        if self._leaving:
+        if self._leaving or self._probe:
             self._is_reload_wanted = True
             return
         self._is_reload_wanted = False
+        self._probe = start_probe(self.app.settings, self._close_in_child, self.report_write)
+
+    def _probed(self, problem: str) -> None:
+        self._probe = 0
+        if problem:
+            logger.error('Not reloaded, the workers stay: %s', problem, extra={'action': 'reload.refused'})
+        else:
+            self._replace_workers()
+
+    def _replace_workers(self) -> None:
         self.app.reload()
         for pid in self._current():
             if pid in self._ready:
@@ -146,6 +159,8 @@ class ServerArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
                 if not self.has_started:
                     raise
                 logger.error('A worker ended with an exit code that means it could not start; it is replaced')
+        if self._probe and not _exists(self._probe):
+            self._probed('the process that was to look for the ODB ended')
         gone = before - set(self.WORKERS)
         for pid in gone - set(self._leaving):
             if self.has_started and self.LISTENERS:
@@ -192,7 +207,9 @@ class ServerArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         self._reported += os.read(self.report_read, 65_536)
         *lines, self._reported = self._reported.split(b'\n')
         for report in map(json.loads, lines):
-            if 'error' in report:
+            if 'probe' in report:
+                self._probed(report['problem'])
+            elif 'error' in report:
                 self.app.failure = report['error']
             elif report['pid'] in self.WORKERS:
                 self._ready.add(report['pid'])
@@ -232,6 +249,14 @@ class ServerArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         for fd in (self._wake_read, self._wake_write, self.report_read, self.report_write):
             os.close(fd)
         self.app.report.close()
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _pipe() -> tuple[int, int]:

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 _LONGEST_REASON = 500  #: characters; a report must fit into what a pipe takes at once
 _BOOT_ERROR = 3  #: gunicorn's exit code for a worker that cannot start
-_RETRY_FIRST, _RETRY_MOST = 0.5, 10.0  #: seconds between tries to start, growing
+_RETRY_FIRST, _RETRY_MOST = 0.5, 2.0  #: seconds between tries to start, growing
 _SOCKET = monkey.get_original('socket', 'socket')
 
 
@@ -124,8 +124,9 @@ class ZatoWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         pause = _RETRY_FIRST
         alarms = Alarms()
         while not self._stop.is_set():
-            worker = self._worker = Worker(self.app.settings, access_log_file(), self.arbiter.share(self.slot), alarms)
             try:
+                worker = Worker(self.app.settings, access_log_file(), self.arbiter.share(self.slot), alarms)
+                self._worker = worker
                 worker.start(self.sockets)
             except Exception as e:
                 if self.is_first_start:

@@ -67,6 +67,7 @@ def _run(arguments: argparse.Namespace, report: StartReport) -> None:
     logger.info('Starting %s with Zato %s', directory.path, version, extra={'action': 'server.starting'})
     settings = load_settings(directory, arguments.secret_key or os.environ.pop('ZATO_SECRET_KEY', ''))
     os.chdir(directory.path)
+    settings.odb.preload()
     application = ServerApplication(settings, report, to_stdout=arguments.fg)
     gc.collect()
     gc.freeze()  # so that collecting garbage in workers does not write to memory that they share with the arbiter

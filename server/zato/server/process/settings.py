@@ -8,29 +8,36 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from zato.common.component import ServerDirectory
+from zato.common.component import ServerDirectory, read_info
 from zato.common.config.bind import parse_bind
 from zato.common.config.pickup_conf import read_pickup_conf
 from zato.common.config.reader import GetSecret, find_line, read_server_conf
 from zato.common.config.secrets import Secrets
 from zato.common.config.server_conf import ServerConf
+from zato.common.crypto import Cipher
 from zato.common.exception import ConfigError
 from zato.common.ipc import socket_directory
+from zato.common.odb.address import ODBAddress, address_from
 from zato.common.tls import server_context
 from zato.server.http.limits import Limits
-from zato.server.security.basic_auth import BasicAuth
+from zato.server.security.basic_auth import AdminAuth, BasicAuth
 
 _REALM = 'API'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """deploy_directories: where services are picked up. sockets: directory of the processes' Unix sockets."""
+    """name: the server's own, in its cluster. deploy_directories: where services are picked up. sockets: directory of the
+    processes' Unix sockets.
+    """
 
     directory: ServerDirectory
+    name: str
     conf: ServerConf
+    odb: ODBAddress
+    cipher: Cipher
     pubapi: BasicAuth
-    admin: BasicAuth
+    admin: AdminAuth
     tls: ssl.SSLContext | None
     deploy_directories: tuple[Path, ...]
     user_config: Mapping[str, Path]
@@ -60,9 +67,12 @@ def load_settings(directory: ServerDirectory, key: str = '') -> Settings:
     pickup = (directory.repo / conf.hot_deploy.pickup_dir).resolve()
     return Settings(
         directory=directory,
+        name=read_info(directory.path).get('server_name') or directory.name,
         conf=conf,
+        odb=address_from(conf.odb, directory.repo),
+        cipher=secrets.cipher,
         pubapi=BasicAuth('pubapi', secrets.get('zato.pubapi_password'), _REALM),
-        admin=BasicAuth('admin.invoke', secrets.get('zato.admin_invoke_password'), _REALM),
+        admin=AdminAuth(BasicAuth('admin.invoke', secrets.get('zato.admin_invoke_password'), _REALM)),
         tls=server_context(conf.crypto, directory.repo) if conf.crypto.use_tls else None,
         deploy_directories=(pickup, *read_pickup_conf(directory.pickup_conf)),
         get_secret=secrets.get,

@@ -1,6 +1,6 @@
 """One worker: builds its parts, hands each what it needs, starts them in this order and stops them in reverse.
 
-built-in services → user config → deployed services → control socket → loops → roles → HTTP
+user config → objects and services from the ODB → control socket → wake-ups → presence → loops → roles → HTTP
 """
 
 from __future__ import annotations
@@ -15,41 +15,54 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 
-from zato.common import ipc
 from zato.common.alarm import Alarms
-from zato.common.exception import IPCError
+from zato.common.exception import ZatoException
 from zato.common.log.writers import BufferedLines
+from zato.common.odb.database import Database, ODBUnavailable
 from zato.common.version import version
 from zato.server.admin_api import builtin_services
+from zato.server.admin_api.context import AdminContext
 from zato.server.channel.builtin import builtin_channels
-from zato.server.channel.channel import Routes
 from zato.server.channel.pipeline import Pipeline
+from zato.server.channel.routes import Routes
+from zato.server.config.objects import ConfigObjects
+from zato.server.config.runtime import make_runtimes
 from zato.server.config.user_config import UserConfig
 from zato.server.config.watcher import Watcher
 from zato.server.deploy.applier import Applier
-from zato.server.deploy.checker import check
-from zato.server.deploy.deployer import Deployer
 from zato.server.deploy.loader import ModuleLoader
 from zato.server.deploy.role import DeploymentRole
-from zato.server.deploy.versions import DirectoryStore
 from zato.server.http.access_log import AccessLog
 from zato.server.http.server import HTTPServer
 from zato.server.process.control import ControlServer
 from zato.server.process.loop import Loop
+from zato.server.process.odb_check import check_odb
 from zato.server.process.role import Role
+from zato.server.process.scan import make_deployer, make_store
+from zato.server.propagate.configuration import Configuration, Writer
+from zato.server.propagate.follower import Follower
+from zato.server.propagate.housekeeping import INTERVAL, Housekeeping
+from zato.server.propagate.odb import ODB
+from zato.server.propagate.presence import HEARTBEAT, Presence
+from zato.server.propagate.wake import WakeSocket
+from zato.server.security.definitions import SecurityDefinitions
 from zato.server.service.invoker import Invoker
 from zato.server.service.store import ServiceStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from socket import socket
 
     from zato.common.log.files import AppendFile
+    from zato.common.odb.address import ODBAddress
     from zato.server.http.balance import Share
     from zato.server.process.settings import Settings
+    from zato.server.propagate.notify import Listener
 
 logger = logging.getLogger(__name__)
 
-_POLL = 1.0  #: seconds between looks for deployments, should a wake-up get lost
+#: Seconds between looks whether this worker's row says how far it is. On one host, datagrams say it at once.
+_ROW_EVERY_LOCAL, _ROW_EVERY = 1.0, 0.05
 
 
 class Worker:
@@ -59,28 +72,48 @@ class Worker:
         self._settings = settings
         conf = settings.conf
         self.alarms = alarms
-        internal = builtin_services()
-        self._services = ServiceStore(internal)
+        self._services = ServiceStore()
+        self._routes = Routes()
         self._user_config = UserConfig(
             settings.user_config, [settings.directory.user_conf_dir], self.alarms, settings.get_secret
         )
         self.invoker = Invoker(self._services, lambda: self._user_config.values)
-        self._modules = DirectoryStore(settings.directory.hot_deploy, conf.hot_deploy.backup_history)
+        self._odb = ODB(Database(settings.odb))
+        self._writer = Writer(self._odb, settings.cipher)
+        self._modules = make_store(settings, self._odb, self._writer)
         self._loader = ModuleLoader()
         self._applier = Applier(self._modules, self._services, self._loader, self.alarms, conf.hot_deploy.check_timeout)
+        self._objects = ConfigObjects(os.environ, settings.cipher.decrypt, self.alarms)
+        self._runtimes = make_runtimes([self._routes, self._services, SecurityDefinitions(), self._objects])
+        self._objects.use(self._runtimes)
+        self._follower = Follower(
+            self._odb, self._objects, self._applier.apply, lambda: self._configuration.moved(), self.alarms
+        )
+        self._presence = Presence(self._odb, settings.name, settings.sockets, lambda: self._follower.progress)
+        self._configuration = Configuration(self._odb, self._writer, self._follower, self._presence)
+        self._wake = WakeSocket(self._presence.socket, self._configuration.receive)
+        self._listener = None if settings.odb.is_sqlite else _make_listener(settings.odb, self._follower.wake)
+        self._deployer = make_deployer(settings, self._modules, self.alarms, self._deployed)
+        self._deployment = DeploymentRole(self._deployer, settings.deploy_directories, self.alarms)
+        self._housekeeping = Housekeeping(self._odb, self._presence.id)
+        self._services.add_internal(builtin_services(self._make_context()))
         self._user_config_watcher = Watcher(self._user_config.watched, self._user_config.changed, alarms)
-        self._deployment = self._make_deployment(frozenset(internal))
         self._role = Role(
             'hot-deploy',
             settings.directory.work / 'role.hot-deploy',
-            take_up=lambda: self._deployment.start(),
-            give_up=lambda: self._deployment.stop(),
+            take_up=self._deployment.start,
+            give_up=self._deployment.stop,
         )
         self._control = ControlServer(
             settings.sockets,
-            {'info': self.info, 'apply': self._apply_soon, 'deployment': self._applier.state_of},
+            {'info': self.info, 'deployment': self._applier.state_of, 'objects': self._objects.as_dict},
         )
-        self._poll = Loop('deployments', self._applier.apply, _POLL)
+        row_every = _ROW_EVERY_LOCAL if settings.odb.is_sqlite else _ROW_EVERY
+        self._loops = [
+            Loop('heartbeat in the ODB', _unless_away(self._presence.beat), HEARTBEAT),
+            Loop('progress in the ODB', _unless_away(self._presence.beat_if_new), row_every),
+            Loop('housekeeping', _unless_away(self._housekeeping.prune), INTERVAL),
+        ]
         self._http = self._make_http(access_log, share)
         self._since = datetime.now(UTC)
         self._started = False
@@ -88,18 +121,23 @@ class Worker:
     def start(self, listeners: list[socket]) -> None:
         """Returns once this worker accepts requests."""
         with ExitStack() as undo:
+            undo.callback(self._odb.close)
             self._user_config.load()
             self._loader.install()
             undo.callback(self._loader.uninstall)
-            self._applier.apply()
-            undo.callback(self._control.stop)
-            self._control.start()
-            undo.callback(self._user_config_watcher.stop)
-            self._user_config_watcher.start()
-            undo.callback(self._poll.stop)
-            self._poll.start()
-            undo.callback(self._role.stop)
-            self._role.start()
+            check_odb(self._odb, self._settings)
+            self._follower.load()
+            for start, stop in (
+                (self._control.start, self._control.stop),
+                (self._wake.start, self._wake.stop),
+                (self._appear, self._disappear),
+                (self._follow, self._follower.stop),
+                (self._start_loops, self._stop_loops),
+                (self._user_config_watcher.start, self._user_config_watcher.stop),
+                (self._role.start, self._role.stop),
+            ):
+                undo.callback(stop)
+                start()
             self._http.start(listeners)
             self._started = True
             undo.pop_all()
@@ -121,9 +159,13 @@ class Worker:
             logger.warning('%d connection(s) were still open after %g s', still_open, timeout)
         self._http.close()
         self.invoker.kill()
-        self._poll.stop()
         self._user_config_watcher.stop()
+        self._stop_loops()
+        self._follower.stop()
+        self._disappear()
+        self._wake.stop()
         self._control.stop()
+        self._odb.close()
 
     def info(self) -> dict[str, Any]:
         """What `zato info` shows of this worker. Times in seconds, memory in bytes."""
@@ -142,31 +184,31 @@ class Worker:
             ],
             'max_memory': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             'ibm_mq': self._settings.conf.component_enabled.ibm_mq,
+            'applied_event': self._follower.progress.applied,
+            'objects': len(self._objects),
             'modules': self._applier.as_list(),
             'alarms': self.alarms.as_list(),
         }
 
-    def _make_deployment(self, internal: frozenset[str]) -> DeploymentRole:
-        settings = self._settings
-        limit = settings.conf.hot_deploy.check_timeout
-        deployer = Deployer(
-            self._modules,
-            lambda changed, others: check(settings.sockets, changed, others, limit),
-            self.alarms,
-            internal,
-            lambda _: self._tell_all(),
-            settings.directory.hot_deploy,
-            settings.conf.hot_deploy.max_size,
+    def _make_context(self) -> AdminContext:
+        return AdminContext(
+            configuration=self._configuration,
+            objects=self._objects,
+            odb=self._odb,
+            services=self._services,
+            modules=self._modules,
+            deployer=self._deployer,
+            runtime_of=self._runtimes.get,
         )
-        return DeploymentRole(deployer, settings.deploy_directories, self.alarms)
 
     def _make_http(self, access_log: AppendFile | None, share: Share | None) -> HTTPServer:
         settings = self._settings
         misc = settings.conf.misc
-        channels = builtin_channels(
+        for channel in builtin_channels(
             self._services, settings.pubapi, settings.admin, frozenset(misc.service_invoker_allow_internal)
-        )
-        pipeline = Pipeline(Routes(channels), self.invoker, misc.default_error_message, misc.return_tracebacks)
+        ):
+            self._routes.add(channel)
+        pipeline = Pipeline(self._routes, self.invoker, misc.default_error_message, misc.return_tracebacks)
         return HTTPServer(
             pipeline.respond,
             pipeline.reject,
@@ -178,22 +220,60 @@ class Worker:
             share=share,
         )
 
-    def _apply_soon(self) -> None:
-        gevent.spawn(self._applier.apply)
+    def _appear(self) -> None:
+        """What is changed from here on waits for this worker; what was changed before is caught up with."""
+        self._presence.appear()
+        self._follower.catch_up()
 
-    def _tell_all(self) -> None:
-        """Wake every worker of this server; who is not reached finds out by polling."""
-        own = ipc.worker_socket(self._settings.sockets, os.getpid())
-        others = [path for path in self._settings.sockets.glob('worker-*.sock') if path != own]
-        waking = [gevent.spawn(_wake, path) for path in others]
-        gevent.sleep(0)  # let them send before this worker is busy importing
-        self._applier.apply()
-        gevent.joinall(waking, timeout=1.0)
+    def _disappear(self) -> None:
+        try:
+            self._housekeeping.release()
+            self._presence.disappear()
+        except ODBUnavailable as e:
+            logger.info('The ODB will find out by itself that this worker has ended: %s', e)
+
+    def _follow(self) -> None:
+        self._follower.start()
+        if self._listener is not None:
+            self._listener.start()
+
+    def _start_loops(self) -> None:
+        for loop in self._loops:
+            loop.start()
+
+    def _stop_loops(self) -> None:
+        for loop in self._loops:
+            loop.stop()
+        if self._listener is not None:
+            self._listener.stop()
+
+    def _deployed(self, event: int) -> None:
+        gevent.spawn(self._watch_deployment, event)
+
+    def _watch_deployment(self, event: int) -> None:
+        """Tell all workers, and log which of them do not serve what was deployed."""
+        try:
+            outcome = self._configuration.wait_for(event)
+        except ZatoException as e:
+            logger.warning('It is not known which workers have applied event %d: %s', event, e)
+            return
+        if outcome.pending:
+            logger.warning('Not applied yet by: %s', ', '.join(outcome.pending), extra={'action': 'deploy.pending'})
 
 
-def _wake(path: Any) -> None:
-    try:
-        ipc.call(path, 'apply', timeout=1.0)
-    except IPCError as e:
-        if not ipc.discard_if_stale(path):
-            logger.info('%s was not woken: %s', path.name, e)
+def _make_listener(address: ODBAddress, heard: Callable[[], None]) -> Listener:
+    from zato.server.propagate.notify import Listener  # its driver takes longer to import than SQLAlchemy's core
+
+    return Listener(address, heard)
+
+
+def _unless_away(step: Callable[[], object]) -> Callable[[], None]:
+    """A step that is left out while the ODB is away, of which the follower tells."""
+
+    def run() -> None:
+        try:
+            step()
+        except ODBUnavailable as e:
+            logger.debug('%s', e)
+
+    return run

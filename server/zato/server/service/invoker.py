@@ -16,6 +16,7 @@ from zato.server.service.data import Request, Response
 
 if TYPE_CHECKING:
     from zato.server.http.message import Request as HTTPMessage
+    from zato.server.security.principal import Principal
     from zato.server.service.compiled import CompiledService
     from zato.server.service.store import ServiceStore
 
@@ -43,18 +44,28 @@ class CIDs:
 
 
 class Call:
-    """One run of one service. `started`: monotonic seconds. `caller`: the run that waits for this one, if any."""
+    """One run of one service. `started`: monotonic seconds. `caller`: the run that waits for this one, if any.
 
-    __slots__ = ('caller', 'channel', 'cid', 'depth', 'message', 'service', 'started')
+    `principal`: who it is run for.
+    """
+
+    __slots__ = ('caller', 'channel', 'cid', 'depth', 'message', 'principal', 'service', 'started')
 
     def __init__(
-        self, service: CompiledService, cid: str, channel: str, message: HTTPMessage | None, caller: Call | None
+        self,
+        service: CompiledService,
+        cid: str,
+        channel: str,
+        message: HTTPMessage | None,
+        caller: Call | None,
+        principal: Principal,
     ) -> None:
         self.service = service
         self.cid = cid
         self.channel = channel
         self.message = message
         self.caller = caller
+        self.principal = principal
         self.depth: int = caller.depth + 1 if caller is not None else 0
         self.started = monotonic()
 
@@ -96,15 +107,15 @@ class Invoker:
         compiled = self._find(name if isinstance(name, str) else name.get_name())
         if compiled.name == caller.service.name:
             raise ZatoException(caller.cid, f'Service {compiled.name} cannot invoke itself')
-        call = Call(compiled, caller.cid, 'invoke', caller.message, caller)
+        call = Call(compiled, caller.cid, 'invoke', caller.message, caller, caller.principal)
         if call.depth > _MAX_DEPTH:
             raise ZatoException(caller.cid, f'More than {_MAX_DEPTH} services wait for one another: {_chain(call)}')
         return self.run(call, Request(payload, payload)).payload
 
-    def invoke_async(self, name: str, payload: Any, *, channel: str) -> str:
+    def invoke_async(self, name: str, payload: Any, principal: Principal, *, channel: str) -> str:
         """Start a service in the background. Returns its cid; its exceptions go to the log."""
         cid = self.cids.new()
-        call = Call(self._find(name), cid, channel, None, None)
+        call = Call(self._find(name), cid, channel, None, None, principal)
         greenlet = gevent.spawn(self._run_in_background, call, payload)
         self._background.add(greenlet)
         greenlet.rawlink(self._background.discard)
@@ -112,7 +123,7 @@ class Invoker:
 
     def invoke_async_from(self, caller: Call, name: str, payload: Any) -> str:
         """`self.invoke_async`: as documented there."""
-        return self.invoke_async(name, payload, channel='invoke-async')
+        return self.invoke_async(name, payload, caller.principal, channel='invoke-async')
 
     def finish(self, timeout: float) -> list[Call]:
         """Wait for what runs in the background, at most `timeout` seconds. Returns what still runs, there or elsewhere."""
@@ -126,7 +137,8 @@ class Invoker:
     def _find(self, name: str) -> CompiledService:
         found = self.store.get(name)
         if found is None:
-            raise KeyError(f'No such service: {name}')
+            problem = 'Service is inactive' if self.store.is_inactive(name) else 'No such service'
+            raise KeyError(f'{problem}: {name}')
         return found
 
     def _run_in_background(self, call: Call, payload: Any) -> None:

@@ -1,0 +1,196 @@
+"""How one setting of a kind is declared, and how what a user gave becomes the value that is stored.
+
+A stored string or number may be `$NAME`: the server puts the environment variable's value in its place when it loads the
+object. `$$…` is text that begins with a dollar sign.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, field
+from typing import Any, Literal
+
+from zato.common.config.option import Option, number_rule, to_bool, to_number
+
+REQUIRED = MISSING
+_SHOWN = 100  #: characters of a wrong value that an error text quotes
+
+Widget = Literal['', 'text', 'textarea', 'password', 'number', 'checkbox', 'select']
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field(Option):
+    """name, type and default come from the settings class. label: what forms call it.
+
+    max_length: characters. refers_to: names of the kinds that a reference may lead to. aliases: classic names of the same
+    setting. none_names: what a reference to nothing is called. check: raises ValueError, its text being the rule.
+    unique_as: what the value is compared by, where objects must not agree in it.
+    """
+
+    name: str = ''
+    type: type[Any] = str
+    default: Any = None
+    label: str = ''
+    max_length: int = 2_000
+    is_multiline: bool = False
+    is_secret: bool = False
+    is_read_only: bool = False  #: set by the server, never by a user
+    refers_to: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    none_names: tuple[str, ...] = ()
+    check: Callable[[Any], None] | None = None
+    unique_as: Callable[[Any], Any] | None = None
+    declared_widget: Widget = ''
+
+    @property
+    def is_required(self) -> bool:
+        return self.default is REQUIRED
+
+    @property
+    def widget(self) -> Widget:
+        """The form's input, made of what the value may be unless the declaration says."""
+        if self.declared_widget:
+            return self.declared_widget
+        if self.is_secret:
+            return 'password'
+        if self.refers_to or self.choices:
+            return 'select'
+        if self.type is bool:
+            return 'checkbox'
+        return 'textarea' if self.is_multiline else 'number' if self.type in (int, float) else 'text'
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """All keys that it may be given by."""
+        own = (self.name, f'{self.name}_name', f'{self.name}_id') if self.refers_to else (self.name,)
+        return (*own, *self.aliases)
+
+
+def setting(
+    default: Any = REQUIRED,
+    *,
+    label: str,
+    help: str,
+    unit: str = '',
+    minimum: float | None = None,
+    maximum: float | None = None,
+    max_length: int = 2_000,
+    choices: tuple[str, ...] = (),
+    check: Callable[[Any], None] | None = None,
+    unique_as: Callable[[Any], Any] | None = None,
+    aliases: tuple[str, ...] = (),
+    is_multiline: bool = False,
+    is_read_only: bool = False,
+    widget: Widget = '',
+) -> Any:
+    """A field of a settings class: str, int, float or bool by its annotation."""
+    declared = Field(
+        help=help,
+        unit=unit,
+        minimum=minimum,
+        maximum=maximum,
+        choices=choices,
+        label=label,
+        max_length=max_length,
+        is_multiline=is_multiline,
+        is_read_only=is_read_only,
+        aliases=aliases,
+        check=check,
+        unique_as=unique_as,
+        declared_widget=widget,
+    )
+    return field(default=default, metadata={'field': declared})
+
+
+def secret(*, label: str, help: str, aliases: tuple[str, ...] = ()) -> Any:
+    """A password or the like: encrypted at rest, never shown. New objects get a random one if none is given."""
+    declared = Field(help=help, label=label, is_secret=True, aliases=aliases)
+    return field(default='', repr=False, metadata={'field': declared})
+
+
+def reference(
+    *kinds: str,
+    label: str,
+    help: str,
+    default: Any = REQUIRED,
+    aliases: tuple[str, ...] = (),
+    none_names: tuple[str, ...] = (),
+) -> Any:
+    """The ID of another object, an `int`, or None where `default` is. Users give its name; kinds: what it may be."""
+    declared = Field(help=help, label=label, refers_to=kinds, aliases=aliases, none_names=none_names, type=int)
+    return field(default=default, metadata={'field': declared})
+
+
+def is_variable(value: Any) -> bool:
+    """Does the value stand for an environment variable?"""
+    return isinstance(value, str) and len(value) > 1 and value[0] == '$' and value[1] != '$'
+
+
+def shown(value: Any) -> str:
+    """A value as error texts quote it."""
+    text = value if isinstance(value, str) else repr(value)
+    text = text.encode('utf-8', 'backslashreplace').decode()
+    text = ''.join(char if char.isprintable() else ascii(char)[1:-1] for char in text[: _SHOWN + 1])
+    return f'`{text[:_SHOWN]}…`' if len(text) > _SHOWN else f'`{text}`'
+
+
+def convert_value(declared: Field, raw: Any, *, may_vary: bool = True) -> Any:
+    """What is stored for `raw`, which may be text where a number or a boolean is meant, as forms send it.
+
+    may_vary: may it be `$NAME`? Raises ValueError, its text being the rule that is broken.
+    """
+    if declared.type is bool:
+        return raw if isinstance(raw, bool) else to_bool(raw)
+    if may_vary and is_variable(raw):
+        _check_text(raw, declared.max_length, is_multiline=False)
+        return raw
+    value = _to_text(declared, raw) if declared.type is str else _to_number(declared, raw)
+    if declared.check is not None:
+        declared.check(value)
+    return value
+
+
+def clean_name(raw: Any) -> str:
+    """An object's name: stripped, in Unicode's form NFC, so that what looks the same is the same. Raises ValueError."""
+    if not isinstance(raw, str) or not raw.strip():
+        raise ValueError('must be text and not empty')
+    name = unicodedata.normalize('NFC', raw.strip())
+    _check_text(name, 200, is_multiline=False)
+    return name
+
+
+def _to_text(declared: Field, raw: Any) -> str:
+    if raw is None:
+        raw = ''
+    if isinstance(raw, int | float) and not isinstance(raw, bool):
+        raw = str(raw)  # YAML and forms have numbers where text is meant
+    if not isinstance(raw, str):
+        raise ValueError('must be text')
+    if declared.choices:
+        if raw not in declared.choices:
+            raise ValueError(f'must be one of: {", ".join(choice or "(empty)" for choice in declared.choices)}')
+        return raw
+    text = raw if declared.is_secret or declared.is_multiline else raw.strip()
+    if not text and declared.is_required:
+        raise ValueError('must not be empty')
+    _check_text(text, declared.max_length, is_multiline=declared.is_multiline)
+    return text
+
+
+def _to_number(declared: Field, raw: Any) -> Any:
+    if isinstance(raw, bool) or not isinstance(raw, int | float | str):
+        raise ValueError(number_rule(declared))
+    if declared.type is int and isinstance(raw, float):
+        raise ValueError(f'{number_rule(declared)}, without a fraction')
+    return to_number(str(raw), declared.type, declared)
+
+
+def _check_text(text: str, max_length: int, *, is_multiline: bool) -> None:
+    if len(text) > max_length:
+        raise ValueError(f'must have {max_length:,} characters or fewer, it has {len(text):,}')
+    allowed = '\n\t\r' if is_multiline else ''
+    for char in text:
+        category = unicodedata.category(char)
+        if category in ('Cc', 'Cs', 'Zl', 'Zp') and char not in allowed:
+            raise ValueError(f'must not have the character {ascii(char)[1:-1]}, which cannot be printed')

@@ -1,0 +1,187 @@
+"""Kinds of configurable objects, each declared once: what it has, what its values may be, what it is called where.
+
+Storage, validation, admin services, commands, forms, the reference page and the JSON Schema all come from a declaration, a
+module in `zato.common.config.kinds`. What an object does at run time is another one, named after the kind, in the server.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib import import_module
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
+
+from zato.common.config.field import Field
+from zato.common.config.option import nearest
+from zato.common.exception import BadRequest, ConfigError
+
+C = TypeVar('C')
+Role = Literal['viewer', 'operator', 'admin']
+
+#: Roles, each of which may do what those before it may.
+ROLES: tuple[Role, ...] = get_args(Role)
+
+#: What can be done to objects, and which role that takes unless a declaration says otherwise.
+OPERATIONS: Mapping[str, Role] = {
+    'get-list': 'viewer',
+    'get': 'viewer',
+    'create': 'admin',
+    'edit': 'admin',
+    'delete': 'admin',
+    'change-password': 'admin',
+    'ping': 'operator',
+}
+
+#: Keys of classic requests that say nothing here: there is one cluster, and lists are not paginated.
+IGNORED_KEYS = frozenset({'cluster_id', 'paginate', 'query', 'cur_page', 'should_include_scheduler'})
+
+#: Keys that say something of every object, so no setting is called so.
+OWN_KEYS = frozenset({'action', 'kind', 'id', 'name', 'is_active', 'version', 'error'})
+
+_KINDS = 'zato.common.config.kinds'
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Kind:
+    """settings: a frozen dataclass whose fields were made by `setting`, `secret` or `reference`.
+
+    services: prefix of the admin services in classic Zato, '' for none; fixed: keys that tell kinds apart that share one,
+    such as {'connection': 'channel'}. unique: sets of fields in which no two objects agree. command: what commands that
+    create and delete it are called, 'rest-channel' for create-rest-channel, 'basic-auth' for create basic-auth.
+    inline: option and fields by which commands make one on the fly for an object that refers to it.
+    operations: without those that make no sense. roles: where they differ from OPERATIONS.
+    """
+
+    name: str
+    label: str
+    settings: type[Any]
+    services: str = ''
+    fixed: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    unique: tuple[tuple[str, ...], ...] = ()
+    enmasse: tuple[str, ...] = ()
+    command: str = ''
+    is_top_level_command: bool = False
+    inline: tuple[str, ...] = ()
+    operations: tuple[str, ...] = ('get-list', 'get', 'create', 'edit', 'delete')
+    is_renamable: bool = True
+    roles: Mapping[str, Role] = dataclasses.field(default_factory=dict)
+
+    @cached_property
+    def fields(self) -> Mapping[str, Field]:
+        """By name, in the order of the declaration, without `name` and `is_active`, which all objects have."""
+        hints = get_type_hints(self.settings)
+        found = {}
+        for item in dataclasses.fields(self.settings):
+            declared: Field = item.metadata['field']
+            type_ = declared.type if declared.refers_to else hints[item.name]
+            found[item.name] = dataclasses.replace(declared, name=item.name, type=type_, default=item.default)
+        return found
+
+    @property
+    def help(self) -> str:
+        return (self.settings.__doc__ or '').strip()
+
+    @property
+    def derived_services(self) -> str:
+        """Prefix of the names that follow from the kind's own: `zato.channel-rest` of channel_rest."""
+        return f'zato.{self.name.replace("_", "-")}'
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return tuple(name for name, declared in self.fields.items() if declared.is_secret)
+
+    @property
+    def references(self) -> Mapping[str, Field]:
+        return {name: declared for name, declared in self.fields.items() if declared.refers_to}
+
+    @cached_property
+    def keys(self) -> Mapping[str, Field]:
+        """Every key that a field may be given by → the field."""
+        return {key: declared for declared in self.fields.values() for key in declared.keys}
+
+    @cached_property
+    def may_refer_to_itself(self) -> bool:
+        """Is there a way of references that leads from an object of this kind to another one of it?"""
+        seen: set[str] = set()
+        todo = [self]
+        while todo:
+            for declared in todo.pop().references.values():
+                for name in declared.refers_to:
+                    if name == self.name:
+                        return True
+                    if name not in seen and name in kinds():
+                        seen.add(name)
+                        todo.append(kinds()[name])
+        return False
+
+    def role_for(self, operation: str) -> Role:
+        return self.roles.get(operation, OPERATIONS[operation])
+
+    def command_to(self, action: Literal['create', 'delete']) -> str:
+        """`create-rest-channel`, `create basic-auth`; '' if there is no such command."""
+        return f'{action}{"-" if self.is_top_level_command else " "}{self.command}' if self.command else ''
+
+    def title(self, name: str) -> str:
+        """How messages name an object."""
+        return f'{self.label} `{name}`'
+
+
+def kind(name: str, *, label: str, **options: Any) -> Callable[[type[C]], type[C]]:
+    """Declare a kind; the decorated class has its settings, and the docstring says what it is. options: as in Kind."""
+
+    def declare(settings: type[C]) -> type[C]:
+        settings.__zato_kind__ = Kind(name=name, label=label, settings=settings, **options)  # type: ignore[attr-defined]  # found by kinds()
+        return settings
+
+    return declare
+
+
+@cache
+def kinds() -> Mapping[str, Kind]:
+    """All kinds by name, each after those that it refers to."""
+    found: dict[str, Kind] = {}
+    for info in pkgutil.iter_modules(import_module(_KINDS).__path__):
+        module = import_module(f'{_KINDS}.{info.name}')
+        for value in vars(module).values():
+            declared = value.__dict__.get('__zato_kind__') if isinstance(value, type) else None
+            if declared is not None and value.__module__ == module.__name__:
+                _check_declaration(declared)
+                found[declared.name] = declared
+    return _in_order(found)
+
+
+def find_kind(name: str) -> Kind:
+    """Raises BadRequest."""
+    found = kinds().get(name.replace('-', '_')) if isinstance(name, str) else None
+    if found is None:
+        raise BadRequest(msg=f'There is no kind `{name}`{nearest(str(name), list(kinds()))}', needs_msg=True)
+    return found
+
+
+def _check_declaration(declared: Kind) -> None:
+    """Raises ConfigError."""
+    taken = sorted(OWN_KEYS & declared.keys.keys())
+    if taken:
+        raise ConfigError(f'kind {declared.name}: these keys have a meaning for all objects: {", ".join(taken)}')
+    missing = [name for names in declared.unique for name in names if name not in declared.fields]
+    if missing:
+        raise ConfigError(f'kind {declared.name}: `unique` names what is no setting: {", ".join(missing)}')
+
+
+def _in_order(found: Mapping[str, Kind]) -> dict[str, Kind]:
+    ordered: dict[str, Kind] = {}
+
+    def add(name: str, waiting: Iterable[str]) -> None:
+        if name in ordered or name in waiting or name not in found:
+            return
+        for declared in found[name].references.values():
+            for target in declared.refers_to:
+                add(target, [*waiting, name])
+        ordered[name] = found[name]
+
+    for name in sorted(found):
+        add(name, [])
+    return ordered

@@ -1,0 +1,25 @@
+"""Services, which come by deployment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from zato.common.config.field import setting
+from zato.common.config.kind import kind
+
+
+@kind(
+    'service',
+    label='Service',
+    services='zato.service',
+    operations=('get-list', 'get', 'edit'),
+    is_renamable=False,
+)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A service, deployed from a module or built in. It is created by deployment, and has its ID for good."""
+
+    impl_name: str = setting(
+        '', label='Implementation', help='Module and class that the service is in', is_read_only=True, max_length=500
+    )
+    is_internal: bool = setting(False, label='Is internal', help='Is it built in?', is_read_only=True)

@@ -1,0 +1,187 @@
+"""Objects as they are stored, and how a server makes of one what it works with.
+
+What users give is read into the stored form: checked, references as IDs, secrets encrypted, `$NAME` as it is. The resolved
+form, an instance of the kind's settings class, is made when a worker loads the object, in the server's own environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from zato.common.config.field import Field, convert_value, is_variable, shown
+from zato.common.config.kind import IGNORED_KEYS, Kind
+from zato.common.config.option import nearest
+from zato.common.exception import CryptoError, ZatoException
+
+MASK = '******'  #: what is shown in place of a secret; given back, it means that the secret stays
+
+#: Takes one sentence of what is wrong.
+Problem = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """settings: JSON values by field name. version: 1 at first, grows with each edit."""
+
+    id: int
+    kind: str
+    name: str
+    is_active: bool
+    version: int
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a user gave for a reference: an ID, or a name, which may have the target's kind before it: kind/name."""
+
+    field: Field
+    id: int | None = None
+    name: str = ''
+
+    def with_other(self, other: Target, problem: Callable[[str], None]) -> Target:
+        """The same reference was given by another key too; of an ID and a name, both must fit."""
+        if self.name and other.name and self.name != other.name:
+            problem(f'contradicts another key; got {shown(self.name)} and {shown(other.name)}')
+        return Target(self.field, self.id if self.id is not None else other.id, self.name or other.name)
+
+
+class ObjectDown(ZatoException):
+    """An object cannot be used as it is configured"""
+
+
+def read_settings(
+    kind: Kind, title: str, raw: Mapping[str, Any], problem: Problem, *, is_system: bool = False
+) -> dict[str, Any]:
+    """What a user gave → values by field, references as a Target or None. What is missing is not in the result.
+
+    is_system: are read-only fields set?
+    """
+    given: dict[str, Any] = {}
+    for key, value in raw.items():
+        declared = kind.keys.get(key)
+        if declared is None:
+            _check_other_key(kind, title, key, value, problem)
+        elif declared.is_read_only and not is_system:
+            continue  # clients give back what they were given
+        elif declared.refers_to:
+            _read_reference(declared, value, given, _Key(key, title, problem))
+        elif declared.is_secret and value == MASK:
+            continue
+        else:
+            try:
+                given[declared.name] = convert_value(declared, value)
+            except ValueError as e:
+                got = '' if declared.is_secret else f'; got {shown(value)}'
+                problem(f'{title}: `{key}` {e}{got}')
+    return given
+
+
+def missing_settings(
+    kind: Kind, title: str, given: Mapping[str, Any], raw: Mapping[str, Any], problem: Problem
+) -> dict[str, Any]:
+    """`given`, with defaults for what is not in it. raw: what it was read from, some of which may be wrong."""
+    complete = dict(given)
+    tried = {declared.name for key in raw if (declared := kind.keys.get(key)) is not None}
+    for name, declared in kind.fields.items():
+        if name in complete:
+            continue
+        if declared.is_required:
+            if name not in tried:
+                problem(f'{title}: `{name}` is required')
+        elif declared.refers_to and declared.default is not None:
+            complete[name] = Target(declared, name=declared.default)
+        else:
+            complete[name] = declared.default
+    return {name: complete[name] for name in kind.fields if name in complete}
+
+
+def resolve(kind: Kind, stored: StoredObject, environ: Mapping[str, str], decrypt: Callable[[str], str] | None) -> Any:
+    """The object's settings, with variables and secrets filled in. decrypt: None leaves secrets out.
+
+    Raises ObjectDown, which lists all that is wrong.
+    """
+    title = kind.title(stored.name)
+    problems: list[str] = []
+    values: dict[str, Any] = {}
+    for name, declared in kind.fields.items():
+        value = stored.settings.get(name, declared.default)
+        if declared.is_secret:
+            value = _open_secret(value, decrypt, _Key(name, title, problems.append))
+        if is_variable(value) and not declared.refers_to:
+            variable = value[1:]
+            if variable not in environ:
+                problems.append(f'{title}: `{name}` is ${variable}, and the server has no environment variable {variable}')
+                continue
+            try:
+                value = convert_value(declared, environ[variable], may_vary=False)
+            except ValueError as e:
+                got = '' if declared.is_secret else f'; it is {shown(environ[variable])}'
+                problems.append(f'{title}: `{name}`, from environment variable {variable}, {e}{got}')
+                continue
+        elif isinstance(value, str) and value.startswith('$$'):
+            value = value[1:]
+        values[name] = value
+    if problems:
+        raise ObjectDown(msg='\n'.join(problems))
+    return kind.settings(**values)
+
+
+def masked(kind: Kind, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as they may be shown: a variable's name is no secret, what is encrypted is."""
+    secrets = kind.secrets
+    return {
+        name: MASK if name in secrets and value and not is_variable(value) else value for name, value in settings.items()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """Where a problem is."""
+
+    key: str
+    title: str
+    problem: Problem
+
+    def __call__(self, text: str) -> None:
+        self.problem(f'{self.title}: `{self.key}` {text}')
+
+
+def _open_secret(value: Any, decrypt: Callable[[str], str] | None, problem: _Key) -> Any:
+    if not value or is_variable(value):
+        return value
+    if decrypt is None:
+        return ''
+    try:
+        return decrypt(value)
+    except CryptoError as e:
+        problem(f'cannot be decrypted: {e}')
+        return ''
+
+
+def _read_reference(declared: Field, value: Any, given: dict[str, Any], problem: _Key) -> None:
+    is_id = problem.key.endswith('_id') and (isinstance(value, int) or str(value).isdecimal())
+    if isinstance(value, bool) or not isinstance(value, int | str | None):
+        problem(f'must be the name of an object; got {shown(value)}')
+    elif value is None or value in declared.none_names:
+        if declared.default is None:
+            given.setdefault(declared.name, None)
+        elif value is not None:
+            problem('must name an object')
+    else:
+        before = given.get(declared.name)
+        new = Target(declared, id=int(value)) if is_id else Target(declared, name=str(value).strip())
+        given[declared.name] = new.with_other(before, problem) if isinstance(before, Target) else new
+
+
+def _check_other_key(kind: Kind, title: str, key: str, value: Any, problem: Problem) -> None:
+    if key in IGNORED_KEYS or key.removesuffix('_kind') in kind.references:
+        return
+    if key in kind.fixed:
+        if value not in (None, '', kind.fixed[key]):
+            problem(f'{title}: `{key}` must be `{kind.fixed[key]}`; got {shown(value)}')
+        return
+    known = [name for name, declared in kind.fields.items() if not declared.is_read_only]
+    problem(f'{title}: unknown key {shown(key)}{nearest(str(key), [*known, "name", "is_active", *kind.keys])}')

@@ -1,0 +1,1 @@
+"""The operational database (ODB): configuration, deployed modules, leases and workers, on SQLite or PostgreSQL."""

@@ -1,0 +1,103 @@
+"""`zato.config.*`, `zato.audit.*`, `zato.worker.*`: configuration as a whole, who changed it, which workers have it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import Connection, Select, select
+
+from zato.common.config.field import shown
+from zato.common.config.kind import Role
+from zato.common.exception import BadRequest
+from zato.common.odb.tables import audit
+from zato.server.admin_api.context import AdminService
+from zato.server.propagate.changes import parse_change
+from zato.server.propagate.presence import live_workers
+
+_MOST = 1_000
+_DEFAULT = 100
+
+
+class Apply(AdminService):
+    """Apply `changes`, a list, all of them or none; each has `action`, `kind` and what the service of that name takes.
+
+    Answers once all live workers have them, with `results`, and with the workers that are still `pending` after 5 seconds.
+    """
+
+    def handle(self) -> None:
+        raw = self.require('changes')
+        if not isinstance(raw, list):
+            raise BadRequest(self.cid, '`changes` must be a list', needs_msg=True)
+        problems, changes = [], []
+        for i, item in enumerate(raw):
+            try:
+                changes.append(parse_change(item))
+            except BadRequest as e:
+                problems.append(f'Change {i + 1}: {e.msg}')
+        if problems:
+            raise BadRequest(self.cid, '\n'.join(problems), needs_msg=True)
+        outcome = self.context.configuration.apply(changes, self.actor)
+        self.response.payload = {'results': [asdict(result) for result in outcome.results], **outcome.as_dict()}
+
+
+class AuditList(AdminService):
+    """Changes, the latest first; `kind`, `object_id`, `name` and `who` choose some, `before_event` further ones, `limit` how
+    many. Secrets are masked.
+    """
+
+    def handle(self) -> None:
+        request = self.request.input
+        query = select(audit).order_by(audit.c.event.desc()).limit(self._number('limit', _DEFAULT, _MOST))
+        for key in ('kind', 'name', 'who'):
+            if request.get(key):
+                query = query.where(audit.c[key] == str(request[key]))
+        if request.get('object_id'):
+            query = query.where(audit.c.object_id == self._number('object_id', 0, 2**62))
+        if request.get('before_event'):
+            query = query.where(audit.c.event < self._number('before_event', 0, 2**62))
+        self.response.payload = self.context.odb.read(lambda connection: _rows(connection, query))
+
+    def _number(self, key: str, default: int, most: int) -> int:
+        raw = self.request.input.get(key) or default
+        if isinstance(raw, bool) or not str(raw).isdecimal() or not 0 <= int(raw) <= most:
+            raise BadRequest(self.cid, f'`{key}` must be a number from 0 to {most}; got {shown(raw)}', needs_msg=True)
+        return int(raw)
+
+
+class WorkerList(AdminService):
+    """The live workers of all servers, and how far each is with the events of configuration."""
+
+    role: ClassVar[Role] = 'viewer'
+
+    def handle(self) -> None:
+        self.response.payload = [
+            {
+                'server': peer.server,
+                'pid': peer.pid,
+                'is_on_this_host': peer.is_here,
+                'applied_event': peer.progress.applied,
+                'failed': peer.progress.failed_since(0),
+            }
+            for peer in sorted(live_workers(self.context.odb), key=lambda peer: (peer.server, peer.pid))
+        ]
+
+
+def _rows(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            'event': row.event,
+            'at': datetime.fromtimestamp(row.at, UTC).isoformat(),
+            'who': row.who,
+            'role': row.role,
+            'action': row.action,
+            'kind': row.kind,
+            'object_id': row.object_id,
+            'name': row.name,
+            'before': json.loads(row.before) if row.before else None,
+            'after': json.loads(row.after) if row.after else None,
+        }
+        for row in connection.execute(query)
+    ]

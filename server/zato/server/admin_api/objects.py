@@ -1,0 +1,186 @@
+"""The admin services of each kind, made from its declaration: get-list, get, create, edit, delete, change-password, ping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar
+
+from zato.common.config.field import shown
+from zato.common.config.kind import OPERATIONS, Kind, kinds
+from zato.common.config.stored import StoredObject, masked
+from zato.common.exception import BadRequest, NotFound
+from zato.server.admin_api.context import AdminService
+from zato.server.propagate.changes import Action, Change, make_change
+from zato.server.propagate.configuration import Outcome
+
+
+class ObjectService(AdminService):
+    """kinds_served: more than one where kinds share a classic prefix; a request's keys then tell them apart."""
+
+    kinds_served: ClassVar[tuple[Kind, ...]]
+
+    def kind(self) -> Kind:
+        """Raises BadRequest."""
+        request = self.request.input
+        fitting = [
+            kind
+            for kind in self.kinds_served
+            if all(request.get(key) in (None, '', value) for key, value in kind.fixed.items())
+        ]
+        if len(fitting) > 1 and str(request.get('id') or '').isdecimal():
+            stored = self.context.objects.stored.get(int(request['id']))
+            fitting = [kind for kind in fitting if stored is not None and stored.kind == kind.name]
+        if fitting:
+            return fitting[0]
+        known = ' or '.join(str(dict(kind.fixed)) for kind in self.kinds_served)
+        raise BadRequest(
+            self.cid, f'The request names a kind of object that there is not; there is: {known}', needs_msg=True
+        )
+
+    def stored(self, kind: Kind) -> StoredObject:
+        """The object that the request names by id or name. Raises BadRequest, NotFound."""
+        request = self.request.input
+        for item in self.context.objects.stored.values():
+            if item.kind == kind.name and (
+                str(item.id) == str(request['id']) if request.get('id') else item.name == request.get('name')
+            ):
+                return item
+        which = f'with ID {request["id"]}' if request.get('id') else shown(request.get('name') or '')
+        raise NotFound(self.cid, f'There is no {kind.label} {which}')
+
+    def show(self, item: StoredObject) -> dict[str, Any]:
+        """As lists and forms have it: references by name and by ID, secrets masked."""
+        objects = self.context.objects
+        kind = kinds()[item.kind]
+        settings = masked(kind, item.settings)
+        for name, declared in kind.references.items():
+            target = objects.stored.get(settings.get(name) or 0)
+            settings[name] = settings[f'{name}_name'] = target.name if target is not None else None
+            settings[f'{name}_id'] = target.id if target is not None else None
+            if len(declared.refers_to) > 1:
+                settings[f'{name}_kind'] = target.kind if target is not None else None
+        return {
+            'id': item.id,
+            'name': item.name,
+            'is_active': item.is_active,
+            'version': item.version,
+            'kind': item.kind,
+            **kind.fixed,
+            **settings,
+            'error': objects.error_of(item.id),
+        }
+
+    def change(self, action: Action) -> Outcome:
+        kind = self.kind()
+        change = make_change(action, kind, {key: value for key, value in self.request.input.items() if key != 'kind'})
+        return self.context.configuration.apply([change], self.actor)
+
+    def answer(self, outcome: Outcome) -> None:
+        result = outcome.results[0]
+        self.response.payload = {
+            'id': result.id,
+            'name': result.name,
+            'version': result.version,
+            **outcome.as_dict(),
+        }
+
+
+class GetList(ObjectService):
+    """All objects of a kind, by name. Secrets are masked; `error` says why an object is down."""
+
+    def handle(self) -> None:
+        kind = self.kind()
+        found = [item for item in self.context.objects.stored.values() if item.kind == kind.name]
+        self.response.payload = [self.show(item) for item in sorted(found, key=lambda item: item.name)]
+
+
+class Get(ObjectService):
+    """One object, by `id` or `name`."""
+
+    def handle(self) -> None:
+        self.response.payload = self.show(self.stored(self.kind()))
+
+
+class Create(ObjectService):
+    """A new object: `name`, `is_active` and its settings. Answers once all live workers have it."""
+
+    def handle(self) -> None:
+        self.answer(self.change('create'))
+
+
+class Edit(ObjectService):
+    """Change an object, by `id` or `name`: what is given changes, the rest stays. `version`, if given, must be current."""
+
+    def handle(self) -> None:
+        self.answer(self.change('edit'))
+
+
+class Delete(ObjectService):
+    """Delete an object, by `id` or `name`, that nothing refers to."""
+
+    def handle(self) -> None:
+        self.answer(self.change('delete'))
+
+
+class ChangePassword(ObjectService):
+    """Set the password of an object, by `id` or `name`: `password1` and, the same again, `password2`."""
+
+    def handle(self) -> None:
+        request = self.request.input
+        password = request.get('password1', request.get('password'))
+        if not isinstance(password, str) or not password:
+            raise BadRequest(self.cid, 'Element missing: password1', needs_msg=True)
+        if request.get('password2', password) != password:
+            raise BadRequest(self.cid, 'The two passwords are not the same', needs_msg=True)
+        kind = self.kind()
+        item = self.stored(kind)
+        change = Change(action='edit', kind=kind, id=item.id, given={kind.secrets[0]: password})
+        self.answer(self.context.configuration.apply([change], self.actor))
+
+
+class Ping(ObjectService):
+    """Is what an object connects to there?"""
+
+    def handle(self) -> None:
+        kind = self.kind()
+        objects = self.context.objects
+        item = self.stored(kind)
+        up, half = objects.get(item.id), self.context.runtime_of(kind.name)
+        if up is None or half is None:
+            raise BadRequest(
+                self.cid, objects.error_of(item.id) or f'{kind.label}: there is nothing to ping', needs_msg=True
+            )
+        self.response.payload = half.ping(up)
+
+
+_CLASSES: dict[str, type[ObjectService]] = {
+    'get-list': GetList,
+    'get': Get,
+    'create': Create,
+    'edit': Edit,
+    'delete': Delete,
+    'change-password': ChangePassword,
+    'ping': Ping,
+}
+
+
+def object_services() -> Iterator[tuple[str, type[AdminService]]]:
+    """The services of all kinds by name: derived names, and classic ones where there are."""
+    for kind in kinds().values():
+        yield from _services(kind.derived_services, [kind])
+    prefixes: dict[str, list[Kind]] = {}
+    for kind in kinds().values():
+        if kind.services and kind.services != kind.derived_services:
+            prefixes.setdefault(kind.services, []).append(kind)
+    for prefix, served in prefixes.items():
+        yield from _services(prefix, served)
+
+
+def _services(prefix: str, served: Iterable[Kind]) -> Iterator[tuple[str, type[AdminService]]]:
+    served = tuple(served)
+    for operation in OPERATIONS:
+        able = tuple(kind for kind in served if operation in kind.operations)
+        if able:
+            base = _CLASSES[operation]
+            attributes = {'kinds_served': able, 'role': able[0].role_for(operation), '__doc__': base.__doc__}
+            yield f'{prefix}.{operation}', type(base.__name__, (base,), attributes)

@@ -1,0 +1,1 @@
+"""Run-time halves of channel kinds, found by their presence."""

@@ -1,0 +1,191 @@
+"""A worker's configuration objects: stored ones, resolved in the server's environment, each handed to its run-time half."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+from zato.common.alarm import Alarms
+from zato.common.config.kind import Kind, kinds
+from zato.common.config.stored import ObjectDown, StoredObject, resolve
+from zato.server.config.runtime import ConfigObject, Runtime
+
+logger = logging.getLogger(__name__)
+
+
+class ConfigObjects:
+    """decrypt: of secrets. An object that cannot be used as it is stored is down, with an alarm; all others go on."""
+
+    def __init__(self, environ: Mapping[str, str], decrypt: Callable[[str], str], alarms: Alarms) -> None:
+        self._environ = environ
+        self._decrypt = decrypt
+        self._alarms = alarms
+        self._runtimes: Mapping[str, Runtime] = {}
+        self._stored: dict[int, StoredObject] = {}
+        self._up: dict[int, ConfigObject] = {}
+        self._down: dict[int, tuple[int, str]] = {}  # the event that tried last, and why it is down
+        self._event = 0
+        self._ids: dict[tuple[str, str], int] = {}
+        self._users: dict[int, set[int]] = {}  # of what is referred to
+        self._order = {name: position for position, name in enumerate(kinds())}
+
+    def use(self, runtimes: Mapping[str, Runtime]) -> None:
+        """Call it before anything is put."""
+        self._runtimes = runtimes
+
+    def get(self, id: int) -> ConfigObject | None:
+        """None if there is none, or it is down."""
+        return self._up.get(id)
+
+    def find(self, kind: str, name: str) -> ConfigObject | None:
+        id = self._ids.get((kind, name))
+        return self._up.get(id) if id is not None else None
+
+    def error_of(self, id: int) -> str:
+        """Why an object is down; '' if it is not."""
+        return self._down[id][1] if id in self._down else ''
+
+    @property
+    def stored(self) -> Mapping[int, StoredObject]:
+        """All objects by ID."""
+        return self._stored
+
+    @property
+    def errors(self) -> dict[str, tuple[int, str]]:
+        """By title: the event that an object was last tried to be used by, and why it is down."""
+        return {self._title(self._stored[id]): error for id, error in self._down.items()}
+
+    def as_dict(self) -> dict[int, dict[str, Any]]:
+        """What this worker has, for comparisons with other workers and with the ODB."""
+        return {
+            item.id: {
+                'kind': item.kind,
+                'name': item.name,
+                'version': item.version,
+                'is_active': item.is_active,
+                'error': self.error_of(item.id),
+            }
+            for item in self._stored.values()
+        }
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+    def put(self, changed: Iterable[StoredObject], gone: Collection[int] = (), event: int = 0) -> None:
+        """Take over objects as they are stored now. gone: IDs of those that no longer are. event: that tells of it."""
+        self._event = event
+        new = {item.id: item for item in changed if item.kind in self._order}
+        touched = {*new, *gone}
+        for item in self._by_kind((self._stored[id] for id in gone if id in self._stored), reverse=True):
+            self._remove(item)
+        self._put_all(new.values())
+        affected = self._users_of(touched) - touched
+        self._put_all(self._stored[id] for id in affected if id in self._stored)
+
+    def _by_kind(self, items: Iterable[StoredObject], *, reverse: bool = False) -> list[StoredObject]:
+        return sorted(items, key=lambda item: self._order[item.kind], reverse=reverse)
+
+    def _users_of(self, ids: Iterable[int]) -> set[int]:
+        found: set[int] = set()
+        todo = list(ids)
+        while todo:
+            for user in self._users.get(todo.pop(), ()):
+                if user not in found:
+                    found.add(user)
+                    todo.append(user)
+        return found
+
+    def _put_all(self, items: Iterable[StoredObject]) -> None:
+        """What cannot be used at first is tried again after the others: it may want what one of them had until now."""
+        failed = [item for item in self._by_kind(items) if self._put(item) is not None]
+        for item in failed:
+            error = self._put(item)
+            if isinstance(error, ObjectDown):
+                self._set_down(item, str(error), 'it is down until that is put right')
+            elif error is not None:
+                logger.error('%s cannot be used', self._title(item), exc_info=error, extra={'action': 'object.failed'})
+                self._set_down(item, f'{type(error).__name__}: {error}', 'save it again, or restart')
+
+    def _put(self, item: StoredObject) -> Exception | None:
+        """Returns why the object is down now."""
+        kind = kinds()[item.kind]
+        before = self._stored.get(item.id)
+        self._forget(item.id)
+        if before is not None and before.name != item.name:
+            self._alarms.end(self._title(before))
+        self._remember(item, kind)
+        old = self._up.pop(item.id, None)
+        half = self._runtimes.get(item.kind)
+        try:
+            try:
+                new = self._resolve(item, kind)
+            except ObjectDown:
+                if old is not None and half is not None:
+                    half.stop(old)
+                raise
+            if half is not None:
+                if old is None:
+                    half.start(new)
+                else:
+                    half.replace(old, new)
+        except Exception as e:
+            self._down[item.id] = (self._event, str(e))
+            return e
+        self._up[item.id] = new
+        self._down.pop(item.id, None)
+        self._alarms.end(self._title(item))
+        return None
+
+    def _resolve(self, item: StoredObject, kind: Kind) -> ConfigObject:
+        settings = resolve(kind, item, self._environ, self._decrypt)
+        for target in _targets(kind, item):
+            if target in self._down:
+                raise ObjectDown(msg=f'{kind.title(item.name)}: {self._title(self._stored[target])}, which it uses, is down')
+        return ConfigObject(
+            id=item.id, kind=item.kind, name=item.name, is_active=item.is_active, version=item.version, settings=settings
+        )
+
+    def _set_down(self, item: StoredObject, what: str, what_to_do: str) -> None:
+        self._down[item.id] = (self._event, what)
+        self._alarms.begin(self._title(item), what, what_to_do, action='object.down')
+
+    def _remove(self, item: StoredObject) -> None:
+        self._forget(item.id)
+        self._stored.pop(item.id, None)
+        self._down.pop(item.id, None)
+        self._alarms.end(self._title(item))
+        old = self._up.pop(item.id, None)
+        half = self._runtimes.get(item.kind)
+        if old is None or half is None:
+            return
+        try:
+            half.stop(old)
+        except Exception:
+            logger.exception('%s could not be stopped', self._title(item), extra={'action': 'object.failed'})
+
+    def _remember(self, item: StoredObject, kind: Kind) -> None:
+        self._stored[item.id] = item
+        self._ids[item.kind, item.name] = item.id
+        for target in _targets(kind, item):
+            self._users.setdefault(target, set()).add(item.id)
+
+    def _forget(self, id: int) -> None:
+        old = self._stored.get(id)
+        if old is None:
+            return
+        if self._ids.get((old.kind, old.name)) == id:
+            del self._ids[old.kind, old.name]
+        for target in _targets(kinds()[old.kind], old):
+            self._users.get(target, set()).discard(id)
+
+    @staticmethod
+    def _title(item: StoredObject) -> str:
+        return kinds()[item.kind].title(item.name)
+
+
+def _targets(kind: Kind, item: StoredObject) -> Iterator[int]:
+    for name in kind.references:
+        target = item.settings.get(name)
+        if target:
+            yield target

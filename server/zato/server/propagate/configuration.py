@@ -1,0 +1,184 @@
+"""The one way by which configuration is changed: validate, write, tell all workers, wait until those that live have it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, TypeVar
+
+from gevent.event import Event
+from sqlalchemy import Connection
+
+from zato.common.crypto import Cipher
+from zato.common.odb.database import ODBUnavailable
+from zato.server.propagate.changes import Change, ChangeSet, Result
+from zato.server.propagate.follower import Follower
+from zato.server.propagate.ledger import Actor, Ledger
+from zato.server.propagate.odb import ODB
+from zato.server.propagate.presence import Peer, Presence, Progress, is_alive, live_workers
+from zato.server.propagate.wake import send
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar('T')
+
+_PATIENCE = 5.0  #: seconds that an answer waits for other workers
+_LOOK_FIRST, _LOOK_MOST = 0.05, 0.5  #: seconds between looks at workers that have not answered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """event: the last of those written, 0 if there was nothing to change. Workers are named 'server:pid'.
+
+    applied: those that are through with it. pending: those that are not yet. failed: worker → object → why that one could
+    not apply it.
+    """
+
+    results: tuple[Result, ...] = ()
+    event: int = 0
+    applied: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
+    failed: Mapping[str, Mapping[str, str]]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {'event': self.event, 'pending': list(self.pending), 'failed': {k: dict(v) for k, v in self.failed.items()}}
+
+
+class Writer:
+    """Transactions that change configuration, for whoever does not wait for other workers."""
+
+    def __init__(self, odb: ODB, cipher: Cipher) -> None:
+        self._odb = odb
+        self._cipher = cipher
+
+    def change_set(self, ledger: Ledger, *, is_system: bool = False) -> ChangeSet:
+        return ChangeSet(ledger, self._cipher, is_system=is_system)
+
+    def write(self, work: Callable[[Ledger], T], actor: Actor) -> tuple[T, int]:
+        """Returns what `work` returned, and the last event there is once it is committed. Raises ODBUnavailable."""
+
+        def run(connection: Connection) -> tuple[T, int]:
+            ledger = Ledger(self._odb.database, connection, actor)
+            result = work(ledger)
+            ledger.close()
+            return result, ledger.last_event
+
+        return self._odb.write(run)
+
+    def tell(self, event: int) -> None:
+        """Wake all workers on this host."""
+        try:
+            send((peer.socket for peer in live_workers(self._odb) if peer.is_here), {'event': event})
+        except ODBUnavailable as e:
+            logger.info('Workers will see event %d by themselves: %s', event, e)
+
+
+class Configuration:
+    """One worker's part in it."""
+
+    def __init__(self, odb: ODB, writer: Writer, follower: Follower, presence: Presence) -> None:
+        self._odb = odb
+        self._writer = writer
+        self._follower = follower
+        self._presence = presence
+        self._heard: dict[str, Progress] = {}  # worker's ID → how far it said it is
+        self._news = Event()  # set, then replaced, whenever something was heard
+        self._askers: dict[str, tuple[int, int]] = {}  # socket → event that it waits for, first of those it asks about
+
+    def apply(self, changes: Sequence[Change], actor: Actor, *, is_system: bool = False) -> Outcome:
+        """All of them or none. Raises BadRequest, Conflict, NotFound, ODBUnavailable."""
+        results, event = self._writer.write(
+            lambda ledger: self._writer.change_set(ledger, is_system=is_system).apply(changes), actor
+        )
+        written = sum(result.is_changed for result in results)
+        return self.wait_for(event if written else 0, tuple(results), since=event - written + 1)
+
+    def wait_for(self, event: int, results: tuple[Result, ...] = (), *, since: int = 0) -> Outcome:
+        """Tell all workers of this event, and wait until those that live have applied it, for five seconds at most.
+
+        since: the first of the events that were written with it.
+        """
+        if not event:
+            return Outcome(results=results, failed={})
+        try:
+            peers = [peer for peer in live_workers(self._odb) if peer.id != self._presence.id]
+        except ODBUnavailable as e:
+            logger.warning('It is not known which workers have applied event %d: %s', event, e)
+            peers = []
+        since = since or event
+        message = {'event': event, 'since': since, 'reply': str(self._presence.socket)}
+        send((peer.socket for peer in peers if peer.is_here), message)
+        self._follower.catch_up()
+        return self._wait(event, since, results, peers)
+
+    def receive(self, message: dict[str, Any]) -> None:
+        """What another worker of this host said: that there is something new, or how far it is."""
+        if 'reply' in message:
+            event, since = self._askers.get(message['reply'], (0, message['since']))
+            self._askers[message['reply']] = (max(message['event'], event), min(message['since'], since))
+            self._follower.wake()
+            self.moved()
+        elif 'event' in message:
+            self._follower.wake()
+        else:
+            self._heard[message['worker']] = Progress(message['applied'], message['failed'])
+            self._tell_waiting()
+
+    def moved(self) -> None:
+        """This worker is further than before: tell those who wait for that."""
+        progress = self._follower.progress
+        for path, (event, since) in list(self._askers.items()):
+            if event <= progress.applied:
+                del self._askers[path]
+                failed = progress.shortened(since)
+                send([path], {'worker': self._presence.id, 'applied': progress.applied, 'failed': failed})
+        self._tell_waiting()
+
+    def _tell_waiting(self) -> None:
+        news, self._news = self._news, Event()
+        news.set()
+
+    def _wait(self, event: int, since: int, results: tuple[Result, ...], peers: Sequence[Peer]) -> Outcome:
+        end = monotonic() + _PATIENCE
+        pause = _LOOK_FIRST
+        waiting = {peer.id: peer for peer in peers}
+        failed: dict[str, Mapping[str, str]] = {}
+        while True:
+            news = self._news
+            for id, peer in list(waiting.items()):
+                progress = self._heard.get(id, peer.progress)
+                if max(progress.applied, peer.progress.applied) >= event:
+                    del waiting[id]
+                    newest = progress if progress.applied >= event else peer.progress
+                    failed[peer.name] = newest.failed_since(since)
+            is_own_done = self._follower.progress.applied >= event
+            left = end - monotonic()
+            if (not waiting and is_own_done) or left <= 0:
+                break
+            if not news.wait(min(left, pause)):
+                pause = min(pause * 2, _LOOK_MOST)
+                waiting = self._look_again(waiting)
+        pending = [peer.name for peer in waiting.values()] + ([] if is_own_done else [self._presence.name])
+        failed[self._presence.name] = self._follower.progress.failed_since(since)
+        applied = [name for name in failed if name not in pending]
+        self._heard = {id: progress for id, progress in self._heard.items() if id in {peer.id for peer in peers}}
+        return Outcome(
+            results=results,
+            event=event,
+            applied=tuple(sorted(applied)),
+            pending=tuple(pending),
+            failed={name: errors for name, errors in failed.items() if errors},
+        )
+
+    def _look_again(self, waiting: Mapping[str, Peer]) -> dict[str, Peer]:
+        """Without those that have died, with what the others say in their rows."""
+        alive = {id: peer for id, peer in waiting.items() if is_alive(peer)}
+        if not alive:
+            return {}
+        try:
+            rows = {peer.id: peer for peer in live_workers(self._odb)}
+        except ODBUnavailable:
+            return alive
+        return {id: rows[id] for id in alive if id in rows}

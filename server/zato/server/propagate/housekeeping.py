@@ -1,0 +1,64 @@
+"""Prunes what is no longer needed, in one worker of the whole cluster at a time."""
+
+from __future__ import annotations
+
+import logging
+
+from sqlalchemy import Connection, delete, func, select, update
+
+from zato.common.odb.lease import Lease, LeaseLost, Leases
+from zato.common.odb.tables import config_counter, config_event
+from zato.server.propagate.odb import ODB
+from zato.server.propagate.presence import dead_workers
+
+logger = logging.getLogger(__name__)
+
+LEASE = 'config.prune'
+INTERVAL = 60.0  #: seconds between prunings
+_TTL = 3 * INTERVAL
+_KEEP_EVENTS = 7 * 86_400.0  #: seconds; a worker that was away for longer reads everything anew
+_KEEP_WORKERS = 60.0  #: seconds since the last heartbeat of a worker that did not say good-bye
+
+
+class Housekeeping:
+    """owner: this worker's ID."""
+
+    def __init__(self, odb: ODB, owner: str, keep_events: float = _KEEP_EVENTS, keep_workers: float = _KEEP_WORKERS) -> None:
+        self._odb = odb
+        self._leases = Leases(odb.database, odb.write)
+        self._owner = owner
+        self._keep_events = keep_events
+        self._keep_workers = keep_workers
+        self._lease: Lease | None = None
+
+    def prune(self) -> tuple[int, int]:
+        """How many events and workers were removed; none if another worker does this. Raises ODBUnavailable."""
+        self._lease = self._leases.acquire(LEASE, self._owner, _TTL)
+        if self._lease is None:
+            return 0, 0
+        try:
+            events, workers = self._odb.write(self._prune)
+        except LeaseLost as e:
+            logger.info('Not pruned: %s', e)
+            return 0, 0
+        if events or workers:
+            logger.info('Pruned %d event(s) and %d dead worker(s)', events, workers, extra={'action': 'odb.pruned'})
+        return events, workers
+
+    def release(self) -> None:
+        """Let another worker do it at once. Raises ODBUnavailable."""
+        if self._lease is not None:
+            self._leases.release(self._lease)
+            self._lease = None
+
+    def _prune(self, connection: Connection) -> tuple[int, int]:
+        assert self._lease is not None  # it was just taken
+        self._leases.check(connection, self._lease)
+        now = connection.execute(select(self._odb.database.now)).scalar_one()
+        old = config_event.c.at < now - self._keep_events
+        last = connection.execute(select(func.max(config_event.c.id)).where(old)).scalar()
+        events = 0
+        if last is not None:
+            connection.execute(update(config_counter).values(pruned=last))
+            events = connection.execute(delete(config_event).where(config_event.c.id <= last)).rowcount
+        return events, dead_workers(connection, now, self._keep_workers)

@@ -1,0 +1,1 @@
+"""Run-time halves of security kinds, found by their presence."""

@@ -1,0 +1,18 @@
+"""Services as objects of configuration: whether they may be invoked."""
+
+from __future__ import annotations
+
+from zato.server.config.runtime import ConfigObject, Runtime, runtime
+from zato.server.service.store import ServiceStore
+
+
+@runtime('service')
+class Services(Runtime):
+    def __init__(self, store: ServiceStore) -> None:
+        self._store = store
+
+    def start(self, item: ConfigObject) -> None:
+        self._store.set_active(item.name, is_active=item.is_active)
+
+    def stop(self, item: ConfigObject) -> None:
+        self._store.set_active(item.name, is_active=True)

@@ -1,0 +1,371 @@
+"""Commands for objects and for versions of services, against servers that run."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.environment import PATIENCE, ZATO, Environment, Result, service_file, zato
+from zato.cli.error import FAILED, INVALID_INPUT, NO_FILE
+
+TOP = Path(__file__).parents[2]
+ROOTS = ('common', 'server', 'code')
+
+
+@pytest.fixture(scope='module')
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
+    """Two servers, running, shared by the tests of this module; each has objects of its own names."""
+    created = Environment(tmp_path_factory.mktemp('pair') / 'qs-1', servers=2)
+    try:
+        created.start()
+        yield created
+    finally:
+        created.close()
+
+
+def answer_of(result: Result) -> Any:
+    """What a command that succeeded printed."""
+    assert (result.code, result.err) == (0, '')
+    return json.loads(result.out)
+
+
+def listed(environment: Environment, kind: str) -> dict[str, Any]:
+    found = answer_of(zato('object', 'list', environment.path, kind, '--format', 'json'))
+    return {item['name']: item for item in found}
+
+
+def status_of(environment: Environment, path: str, user: str = '', password: str = '') -> list[int]:
+    """What each server answers with."""
+    return [
+        environment.request('GET', path, user=user, password=password, server=server).status
+        for server in range(len(environment.servers))
+    ]
+
+
+def test_an_object_is_created_shown_changed_renamed_and_deleted(pair: Environment) -> None:
+    created = zato('object', 'create', pair.path, 'channel_rest', '--name', 'life', '--url-path', '/life')
+    assert answer_of(created) | {'id': 0, 'event': 0} == {
+        'id': 0,
+        'name': 'life',
+        'version': 1,
+        'event': 0,
+        'pending': [],
+        'failed': {},
+    }
+    assert status_of(pair, '/life') == [200, 200]
+    shown = zato('object', 'get', pair.servers[1].path, 'channel-rest', 'life')
+    assert (shown.code, shown.err) == (0, '')
+    assert ['url_path', '/life'] in [line.split() for line in shown.out.splitlines()]
+
+    edited = zato(
+        'object', 'edit', pair.path, 'channel_rest', 'life', '--new-name', 'new.life', '--url-path', '/new', '--version', 1
+    )
+    assert answer_of(edited)['version'] == 2
+    assert status_of(pair, '/new') == [200, 200]
+    assert status_of(pair, '/life') == [404, 404]
+    assert listed(pair, 'channel_rest')['new.life']['service'] == 'pub.zato.ping'
+
+    deleted = zato('object', 'delete', pair.path, 'channel_rest', 'new.life')
+    assert answer_of(deleted)['name'] == 'new.life'
+    assert status_of(pair, '/new') == [404, 404]
+    history = zato('object', 'history', pair.path, 'channel_rest', 'life', '--format', 'json')
+    assert [entry['action'] for entry in answer_of(history)] == ['delete', 'edit', 'create']
+    assert 'url_path: `/life` → `/new`' in zato('object', 'history', pair.path, 'channel_rest', 'life').out
+
+
+def test_a_version_that_is_not_current_is_refused_and_the_error_says_by_whom(pair: Environment) -> None:
+    answer_of(zato('object', 'create', pair.path, 'channel_rest', '--name', 'conflict', '--url-path', '/conflict'))
+    edit = ('object', 'edit', pair.path, 'channel_rest', 'conflict', '--version', 1)
+    answer_of(zato(*edit, '--method', 'GET'))
+    refused = zato(*edit, '--method', 'POST')
+    assert (refused.code, refused.out) == (FAILED, '')
+    assert 'version 1 was edited, and it is version 2 now, last changed by admin.invoke' in refused.err
+    assert listed(pair, 'channel_rest')['conflict']['method'] == 'GET'
+
+
+def test_everything_that_is_wrong_is_told_at_once(pair: Environment) -> None:
+    wrong = ('--url-path', 'no-slash', '--service', 'demo.get-prise', '--method', 'FETCH', '--is-active', 'maybe')
+    refused = zato('object', 'create', pair.path, 'channel_rest', '--name', 'wrong', *wrong)
+    assert (refused.code, refused.out) == (FAILED, '')
+    assert refused.err.startswith('Error: 400: ')
+    for text in (
+        '`url_path` must begin with a slash; got `no-slash`',
+        '`service`: there is no Service `demo.get-prise`; did you mean `demo.get-price`?',
+        '`method` must be one of: (empty), GET',
+        '`is_active` must be True or False; got `maybe`',
+    ):
+        assert text in refused.err
+    assert 'wrong' not in listed(pair, 'channel_rest')
+
+
+def test_what_is_mistyped_has_its_nearest_name_told(pair: Environment) -> None:
+    kind = zato('object', 'list', pair.path, 'chanel_rest')
+    assert (kind.code, kind.err) == (INVALID_INPUT, 'Error: There is no kind `chanel_rest`; did you mean `channel_rest`?\n')
+    option = zato('object', 'create', pair.path, 'channel_rest', '--url-pat', '/x')
+    assert option.code == 2
+    assert '--url-path' in option.err
+    name = zato('object', 'delete', pair.path, 'service', 'demo.get-price')
+    assert (name.code, 'there is no delete of objects of this kind' in name.err) == (INVALID_INPUT, True)
+    missing = zato('object', 'get', pair.path, 'service', 'no.such')
+    assert (missing.code, missing.err) == (FAILED, 'Error: 404: There is no Service `no.such`\n')
+
+
+def test_a_channel_is_created_with_its_credentials_all_or_nothing(pair: Environment) -> None:
+    channel = ('--path', pair.path, '--name', 'secured', '--url-path', '/secured/{id}', '--service', 'demo.get-price')
+    created = answer_of(zato('create-rest-channel', *channel, '--data-format', 'json', '--basic-auth', 'jane,se,cret'))
+    assert [item['kind'] for item in created['results']] == ['security_basic_auth', 'channel_rest']
+    assert created['id'] == listed(pair, 'channel_rest')['secured']['id']
+    assert listed(pair, 'channel_rest')['secured']['security'] == 'secured'
+    answer = pair.request('POST', '/secured/1', b'{"sku": "A-100"}', user='jane', password='se,cret', server=1)
+    assert (answer.status, answer.json['sku']) == (200, 'A-100')
+    assert status_of(pair, '/secured/1') == [401, 401]
+
+    definitions = listed(pair, 'security_basic_auth')
+    again = zato('create-rest-channel', *channel, '--basic-auth', 'jane,other')
+    assert (again.code, again.err) == (FAILED, '')
+    error = json.loads(again.out)
+    assert (error['result'], bool(error['cid'])) == ('Error', True)
+    assert 'REST channel `secured` already exists in this cluster' in error['details']
+    assert 'Basic Auth `secured` already exists in this cluster' in error['details']
+    same_path = zato('create-rest-channel', pair.path, '--name', 'z', '--url-path', '/secured/{x}', '--basic-auth', 'a,b')
+    assert (same_path.code, '`url_path`' in same_path.out) == (FAILED, True)
+    assert listed(pair, 'security_basic_auth') == definitions
+
+    used = zato('delete', 'basic-auth', '--path', pair.path, '--name', 'secured')
+    assert used.code == FAILED
+    assert 'cannot be deleted: it is used by REST channel `secured`' in json.loads(used.out)['details']
+    answer_of(zato('delete-rest-channel', '--path', pair.path, '--id', created['id']))
+    answer_of(zato('delete', 'basic-auth', '--path', pair.path, '--name', 'secured'))
+    assert status_of(pair, '/secured/1') == [404, 404]
+
+
+def test_a_password_is_set_and_changed_without_being_seen(pair: Environment) -> None:
+    def with_stdin(text: str, *arguments: Any) -> Result:
+        done = subprocess.run(
+            [ZATO, *map(str, arguments)], input=text, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    definition = ('--name', 'jack', '--username', 'jack', '--realm', 'CRM')
+    answer_of(with_stdin('first\n', 'create', 'basic-auth', '--path', pair.path, *definition, '--password', '-'))
+    channel = ('--name', 'for.jack', '--url-path', '/for-jack', '--security', 'jack')
+    answer_of(zato('create-rest-channel', pair.path, *channel))
+    assert status_of(pair, '/for-jack', 'jack', 'first') == [200, 200]
+    answer_of(with_stdin('second\n', 'change-password', pair.path, '--name', 'jack', '--password', '-'))
+    assert status_of(pair, '/for-jack', 'jack', 'first') == [401, 401]
+    assert status_of(pair, '/for-jack', 'jack', 'second') == [200, 200]
+    kind = ('--kind', 'security_basic_auth', '--name', 'jack', '--password', 'third')
+    answer_of(zato('change-password', '--path', pair.path, *kind))
+    assert status_of(pair, '/for-jack', 'jack', 'third') == [200, 200]
+    shown = zato('object', 'get', pair.path, 'security_basic_auth', 'jack', '--format', 'yaml').out
+    assert "password: '******'" in shown
+    history = zato('object', 'history', pair.path, 'security_basic_auth', 'jack').out
+    assert not [word for word in ('first', 'second', 'third') if word in shown + history]
+
+
+def test_an_object_that_cannot_be_used_is_told_when_it_is_created(pair: Environment) -> None:
+    definition = ('--name', 'down', '--username', '$NO_SUCH_VARIABLE_HERE')
+    created = zato('create', 'basic-auth', pair.path, *definition)
+    assert created.code == 0
+    assert json.loads(created.out)['failed']
+    assert 'Warning: worker server1:' in created.err
+    assert 'the server has no environment variable NO_SUCH_VARIABLE_HERE' in created.err
+    text = zato('object', 'list', pair.path, 'security_basic_auth').out
+    assert 'NO_SUCH_VARIABLE_HERE' in text
+    assert answer_of(zato('delete', 'basic-auth', pair.path, '--name', 'down'))['failed'] == {}
+
+
+def test_a_service_may_be_made_inactive_and_active_again(pair: Environment) -> None:
+    answer_of(zato('object', 'edit', pair.path, 'service', 'demo.get-price', '--is-active', 'false'))
+    assert pair.invoke('demo.get-price', {'sku': 'A-100'}, server=1).status == 404
+    answer_of(zato('object', 'edit', pair.path, 'service', 'demo.get-price', '--is-active', 'true'))
+    assert pair.invoke('demo.get-price', {'sku': 'A-100'}, server=1).status == 200
+
+
+def test_versions_of_a_service_are_listed_rolled_back_to_and_undeployed(pair: Environment) -> None:
+    for version in (1, 2, 3):
+        assert pair.deploy('rolled.py', service_file(version, name='rolled.service')).code == 0
+    answer_of(zato('create-rest-channel', pair.path, '--name', 'r', '--url-path', '/r', '--service', 'rolled.service'))
+    versions = answer_of(zato('service', 'versions', pair.path, 'rolled.service', '--format', 'json'))
+    assert [(item['number'], item['is_active']) for item in versions] == [(3, True), (2, False), (1, False)]
+    text = zato('service', 'versions', pair.path, 'rolled').out.splitlines()
+    assert text[1].split()[:2] == ['3', 'active']
+    assert [line.split()[0] for line in text[2:]] == ['2', '1']
+
+    back = zato('service', 'rollback', pair.path, 'rolled.service')
+    assert (back.code, back.out) == (0, 'Version 2 of module rolled is served: rolled.service\n')
+    assert [pair.invoke('rolled.service', server=server).json['version'] for server in (0, 1)] == [2, 2]
+    to = answer_of(zato('service', 'rollback', pair.path, 'rolled', '--to', 1, '--format', 'json'))
+    assert (to['number'], to['pending']) == (1, [])
+    assert [pair.invoke('rolled.service', server=server).json['version'] for server in (0, 1)] == [1, 1]
+    unknown = zato('service', 'rollback', pair.path, 'rolled', '--to', 9)
+    assert (unknown.code, unknown.out) == (FAILED, '')
+    assert 'has no version 9' in unknown.err
+
+    used = zato('service', 'undeploy', pair.path, 'rolled')
+    assert (used.code, 'it is used by REST channel `r`' in used.err) == (FAILED, True)
+    answer_of(zato('delete-rest-channel', pair.path, '--name', 'r'))
+    gone = zato('service', 'undeploy', pair.path, 'rolled')
+    assert (gone.code, f'zato service rollback {pair.path} rolled' in gone.out) == (0, True)
+    assert [pair.invoke('rolled.service', server=server).status for server in (0, 1)] == [404, 404]
+    services = [item['name'] for item in answer_of(zato('service', 'list', pair.path, '--format', 'json'))]
+    assert services == ['demo.add-tax', 'demo.get-price', 'demo.place-order']
+    assert 'zato.ping' in zato('service', 'list', pair.path, '--with-internal').out
+    assert zato('service', 'rollback', pair.path, 'rolled').code == 0
+    assert [pair.invoke('rolled.service', server=server).status for server in (0, 1)] == [200, 200]
+
+
+def test_any_server_that_runs_will_do(tmp_path: Path) -> None:
+    environment = Environment(tmp_path / 'qs-1', servers=2)
+    try:
+        stopped = zato('object', 'list', environment.path, 'channel_rest')
+        assert (stopped.code, f'start it with: zato start {environment.path}' in stopped.err) == (NO_FILE, True)
+        environment.start(server=1)
+        answer_of(zato('create-rest-channel', environment.path, '--name', 'x', '--url-path', '/x'))
+        environment.start(server=0)
+        assert status_of(environment, '/x') == [200, 200]
+    finally:
+        environment.close()
+
+
+KIND = '''
+"""Samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from zato.common.config.field import reference, secret, setting
+from zato.common.config.kind import kind
+
+
+@kind(
+    'sample',
+    label='Sample',
+    command='sample',
+    enmasse=('sample',),
+    operations=('get-list', 'get', 'create', 'edit', 'delete', 'change-password', 'ping'),
+)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """Something that answers."""
+
+    address: str = setting(label='Address', help='Where it is')
+    port: int = setting(1414, label='Port', help='Of the address', minimum=1, maximum=65_535)
+    service: int = reference('service', label='Service', help='What is invoked', default='pub.zato.ping')
+    password: str = secret(label='Password', help='What it asks for')
+'''
+
+HALF = '''
+"""Samples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zato.server.config.runtime import ConfigObject, Runtime, runtime
+
+
+@runtime('sample')
+class Samples(Runtime):
+    def __init__(self) -> None:
+        self._started: dict[int, str] = {}
+
+    def start(self, item: ConfigObject) -> None:
+        self._started[item.id] = f'{item.settings.address}:{item.settings.port}'
+
+    def stop(self, item: ConfigObject) -> None:
+        del self._started[item.id]
+
+    def ping(self, item: ConfigObject) -> dict[str, Any]:
+        return {'pong': self._started[item.id], 'password': item.settings.password}
+'''
+
+
+class Copy:
+    """The source tree, copied, with a kind more."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        for root in ROOTS:
+            shutil.copytree(TOP / root, path / root, ignore=shutil.ignore_patterns('__pycache__'))
+        (path / 'common/zato/common/config/kinds/sample.py').write_text(KIND)
+        half = path / 'server/zato/server/connection/types/sample.py'
+        half.parent.mkdir(parents=True, exist_ok=True)
+        for package in (half.parent.parent, half.parent):
+            (package / '__init__.py').touch()
+        half.write_text(HALF)
+        self.env = {**os.environ, 'PYTHONPATH': ':'.join(str(path / root) for root in ROOTS)}
+
+    def python(self, *arguments: Any, **env: str) -> Result:
+        command = [sys.executable, '-P', *map(str, arguments)]
+        done = subprocess.run(
+            command, env=self.env | env, cwd=self.path, capture_output=True, text=True, timeout=PATIENCE * 3, check=False
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def zato(self, *arguments: Any, **env: str) -> Result:
+        return self.python('-m', 'zato.cli.main', *arguments, **env)
+
+
+def sources(path: Path) -> set[str]:
+    return {str(file.relative_to(path)) for root in ROOTS for file in (path / root).rglob('*.py')}
+
+
+def test_a_kind_takes_two_files(tmp_path: Path) -> None:
+    copy = Copy(tmp_path / 'copy')
+    mine = {name for name in sources(copy.path) - sources(TOP) if not name.endswith('/__init__.py')}
+    assert mine == {'common/zato/common/config/kinds/sample.py', 'server/zato/server/connection/types/sample.py'}
+    imported = copy.python('-c', 'import zato.cli, zato.common, zato.server as s; print(zato.cli, zato.common, s)').out
+    assert imported.count(str(copy.path)) == 3, imported
+
+    assert 'sample ' in copy.zato('object', 'create', '--help').out
+    assert '--port INTEGER' in copy.zato('create', 'sample', '--help').out
+    port = answer_of(copy.zato('object', 'schema', 'sample'))['properties']['port']
+    assert (port['default'], port['anyOf'][0]) == (1414, {'type': 'integer', 'minimum': 1, 'maximum': 65_535})
+    assert copy.python('-m', 'zato.common.config.reference', copy.path / 'docs').code == 0
+    page = (copy.path / 'docs/kinds.md').read_text()
+    assert '| `port` | Port | integer | 1414 | 1 to 65,535 | Of the address |' in page
+    assert '| `zato.sample.ping` |' in page
+    assert (copy.path / 'docs/schema/sample.json').exists()
+
+    environment = Environment(tmp_path / 'qs-1')
+    try:
+        started = copy.zato('start', environment.path, SAMPLE_ADDRESS='wire', SAMPLE_PORT='99')
+        assert started.code == 0, started.err
+        check_that_samples_work(copy, environment)
+    finally:
+        environment.close()
+
+
+def check_that_samples_work(copy: Copy, environment: Environment) -> None:
+    def invoke(service: str, **request: Any) -> Result:
+        return copy.zato('service', 'invoke', environment.path, service, '--payload', json.dumps(request))
+
+    settings = ('--address', '$SAMPLE_ADDRESS', '--port', '$SAMPLE_PORT', '--password', 'secret')
+    answer_of(copy.zato('create', 'sample', environment.path, '--name', 's1', *settings))
+    expected = {'pong': 'wire:99', 'password': 'secret'}
+    assert answer_of(copy.zato('object', 'ping', environment.path, 'sample', 's1')) == expected
+    assert invoke('zato.sample.ping', name='s1').out == f'{expected}\n'
+    answer_of(copy.zato('object', 'edit', environment.path, 'sample', 's1', '--port', '7'))
+    answer_of(copy.zato('change-password', environment.path, '--name', 's1', '--password', 'new'))
+    expected = {'pong': 'wire:7', 'password': 'new'}
+    assert answer_of(copy.zato('object', 'ping', environment.path, 'sample', 's1')) == expected
+    wrong = copy.zato('object', 'edit', environment.path, 'sample', 's1', '--port', '65536')
+    assert 'Sample `s1`: `port` must be a number from 1 to 65,535; got `65536`' in wrong.err
+
+    assert invoke('zato.sample.create', name='s2', address='other').code == 0
+    names = [item['name'] for item in answer_of(copy.zato('object', 'list', environment.path, 'sample', '--format', 'json'))]
+    assert names == ['s1', 's2']
+    for name in names:
+        answer_of(copy.zato('delete', 'sample', environment.path, '--name', name))
+    assert 'There is no Sample `s1`' in copy.zato('object', 'ping', environment.path, 'sample', 's1').err
+    assert copy.zato('stop', environment.path).code == 0

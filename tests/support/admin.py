@@ -1,0 +1,73 @@
+"""Calls of admin services as tests make them, and what workers say of themselves."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from tests.support.environment import Environment, eventually
+from zato.cli.component import client_of
+from zato.client.admin import ServerError
+from zato.common.exception import IPCError
+from zato.common.ipc import call_workers, socket_directory
+
+
+class Refusal(NamedTuple):
+    status: int
+    text: str
+
+
+def invoke(environment: Environment, service: str, payload: Any = None, *, server: int = 0) -> Any:
+    """What the service answers to admin.invoke. Raises ServerError."""
+    return client_of(environment.servers[server]).invoke(service, payload)
+
+
+def create(environment: Environment, prefix: str, name: str, *, server: int = 0, **settings: Any) -> dict[str, Any]:
+    """A new object that all workers have. prefix: of the kind's services."""
+    answer = dict(invoke(environment, f'{prefix}.create', {'name': name, **settings}, server=server))
+    assert answer['pending'] == []
+    assert answer['failed'] == {}
+    return answer
+
+
+def refusal(environment: Environment, service: str, payload: Any = None, *, server: int = 0) -> Refusal:
+    """How the service refuses, which it must."""
+    try:
+        answer = invoke(environment, service, payload, server=server)
+    except ServerError as e:
+        status, _, text = e.msg.partition(': ')
+        return Refusal(int(status), text)
+    raise AssertionError(f'not refused: {answer}')
+
+
+def ask_workers(environment: Environment, operation: str, *, server: int = 0) -> dict[int, Any]:
+    """What each worker of a server that answers says, by pid."""
+    answers = call_workers(socket_directory(environment.servers[server].work), operation)
+    return {pid: answer for pid, answer in answers.items() if not isinstance(answer, IPCError)}
+
+
+def pids(environment: Environment, *, server: int = 0) -> set[int]:
+    """Of a server's workers that are ready."""
+    return {pid for pid, info in ask_workers(environment, 'info', server=server).items() if info['is_ready']}
+
+
+def alarms(environment: Environment, *, server: int = 0) -> dict[int, dict[str, str]]:
+    """pid → subject → what is wrong, of each worker that answers."""
+    return {
+        pid: {alarm['subject']: alarm['what'] for alarm in info['alarms']}
+        for pid, info in ask_workers(environment, 'info', server=server).items()
+    }
+
+
+def answers_of_all(environment: Environment, path: str, *, server: int = 0) -> dict[int, Any]:
+    """What a channel whose service is `service_file` answers on each worker of a server, by pid; each time with 200."""
+    workers = pids(environment, server=server)
+    found: dict[int, Any] = {}
+
+    def ask() -> bool:
+        answer = environment.request('POST', path, b'{}', server=server)
+        assert answer.status == 200, (answer.status, answer.body)
+        found[answer.json['pid']] = answer.json['version']
+        return workers <= set(found)
+
+    eventually(ask, f'an answer from each of {workers}')
+    return found
