@@ -40,7 +40,17 @@ setup(
     packages=sorted(package_dir),
     package_dir=package_dir,
     package_data={
-        '': ['py.typed', 'templates/**/*', 'static/**/*', '**/*.sql', '**/*.mako', '**/*.conf', '**/*.sh', '**/*.yaml', '**/*.html']
+        '': [
+            'py.typed',
+            'templates/**/*',
+            'static/**/*',
+            '**/*.sql',
+            '**/*.mako',
+            '**/*.conf',
+            '**/*.sh',
+            '**/*.yaml',
+            '**/*.html',
+        ]
     },
     cmdclass={'editable_wheel': EditableWheel},
 )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import socket
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -36,21 +38,21 @@ def matches(expected: str, output: str) -> bool:
     return re.fullmatch(pattern, output.strip(), re.DOTALL) is not None
 
 
-def test_the_commands_of_the_tutorial_do_what_it_says(tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = str(probe.getsockname()[1])
+@pytest.mark.parametrize('name', ['tutorial', 'configuration'])
+def test_the_commands_of_a_page_do_what_it_says(name: str, tmp_path: Path) -> None:
+    first = _free_ports(3)
     env = {
         **os.environ,
         'HOME': str(tmp_path),
         'PATH': f'{ZATO.parent}:{os.environ["PATH"]}',
-        'Zato_Config_Bind_Port': port,
         'COLUMNS': '120',
     }
     password = 'PASSWORD'
     try:
-        for command, expected in console_steps((ROOT / 'docs' / 'tutorial.md').read_text()):
-            command = command.replace('17010', port).replace('PASSWORD', password)
+        for command, expected in console_steps((ROOT / 'docs' / f'{name}.md').read_text()):
+            command = re.sub(r'quickstart create \S+', rf'\g<0> --http-port {first}', command)
+            command = re.sub(r'\b1701(\d)\b', lambda found: str(first + int(found[1])), command)
+            command = command.replace('PASSWORD', password)
             done = subprocess.run(
                 ['bash', '-c', command],
                 cwd=tmp_path,
@@ -65,7 +67,21 @@ def test_the_commands_of_the_tutorial_do_what_it_says(tmp_path: Path) -> None:
             if found := re.search(r'password: (\S+)', done.stdout):
                 password = found[1]
     finally:
-        subprocess.run([ZATO, 'stop', tmp_path / 'env/qs-1'], capture_output=True, check=False)
+        for path in (tmp_path / 'env').glob('*'):
+            subprocess.run([ZATO, 'stop', path], capture_output=True, check=False)
+
+
+def _free_ports(count: int) -> int:
+    """The first of so many free ports, one after the other, below those that the system gives to clients."""
+    while True:
+        first = random.randrange(20_000, 32_000)
+        with ExitStack() as stack:
+            try:
+                for port in range(first, first + count):
+                    stack.enter_context(socket.socket()).bind(('127.0.0.1', port))
+            except OSError:
+                continue
+        return first
 
 
 def test_the_sample_server_conf_is_the_one_that_servers_get() -> None:

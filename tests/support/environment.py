@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import http.client
 import json
 import os
@@ -10,10 +11,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -76,12 +79,11 @@ class Environment:
     def __init__(self, path: Path, *, workers: int = 1, servers: int = 1, odb: ODBAddress | None = None) -> None:
         """odb: an empty PostgreSQL database; by default it is SQLite, in the environment's directory."""
         self.path = path
-        options: dict[str, Any] = {'workers': workers, 'servers': servers, 'http-port': 0}
-        if odb is not None:
-            options |= {'odb-type': odb.engine, 'odb-db-name': odb.db_name, 'odb-host': odb.host, 'odb-port': odb.port}
-            options |= {'odb-user': odb.username, 'odb-password': odb.password}
-        created = zato('quickstart', 'create', path, *(f'--{name}={value}' for name, value in options.items()))
-        assert created.code == 0, created.err
+        if odb is None:
+            shutil.copytree(_template(workers, servers), path, symlinks=True, dirs_exist_ok=True)
+        else:
+            options = {'odb-type': odb.engine, 'odb-db-name': odb.db_name, 'odb-host': odb.host, 'odb-port': odb.port}
+            _create(path, workers, servers, **options, **{'odb-user': odb.username, 'odb-password': odb.password})
         self.servers = [ServerDirectory(path / f'server{number}') for number in range(1, servers + 1)]
         self.server = self.servers[0]
 
@@ -204,6 +206,21 @@ class Environment:
 
     def _path_of(self, server: Server | None) -> Path:
         return self.path if server is None else self._one(server).path
+
+
+def _create(path: Path, workers: int, servers: int, **options: Any) -> None:
+    options = {'workers': workers, 'servers': servers, 'http-port': 0, **options}
+    created = zato('quickstart', 'create', path, *(f'--{name}={value}' for name, value in options.items()))
+    assert created.code == 0, created.err
+
+
+@cache
+def _template(workers: int, servers: int) -> Path:
+    """An environment on SQLite that is created once and then copied, which takes a hundredth of the time."""
+    root = tempfile.mkdtemp(prefix='zato-test-')
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    _create(Path(root) / 'env', workers, servers)
+    return Path(root) / 'env'
 
 
 def service_file(version: Any = 1, *, name: str = 'my.service', extra: str = '') -> str:

@@ -127,6 +127,13 @@ def is_variable(value: Any) -> bool:
     return isinstance(value, str) and len(value) > 1 and value[0] == '$' and value[1] != '$'
 
 
+def is_id(value: Any) -> bool:
+    """Can it be the ID of an object, or a version, as a number or as text?"""
+    if isinstance(value, str):
+        return value.isdecimal() and len(value) <= 18
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**18
+
+
 def shown(value: Any) -> str:
     """A value as error texts quote it."""
     text = value if isinstance(value, str) else repr(value)

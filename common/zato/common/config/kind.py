@@ -14,7 +14,7 @@ from functools import cache, cached_property
 from importlib import import_module
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
-from zato.common.config.field import Field
+from zato.common.config.field import Field, shown
 from zato.common.config.option import nearest
 from zato.common.exception import BadRequest, ConfigError
 
@@ -157,7 +157,7 @@ def find_kind(name: str) -> Kind:
     """Raises BadRequest."""
     found = kinds().get(name.replace('-', '_')) if isinstance(name, str) else None
     if found is None:
-        raise BadRequest(msg=f'There is no kind `{name}`{nearest(str(name), list(kinds()))}', needs_msg=True)
+        raise BadRequest(msg=f'There is no kind {shown(name)}{nearest(str(name), list(kinds()))}', needs_msg=True)
     return found
 
 

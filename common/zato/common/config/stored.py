@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from zato.common.config.field import Field, convert_value, is_variable, shown
+from zato.common.config.field import Field, convert_value, is_id, is_variable, shown
 from zato.common.config.kind import IGNORED_KEYS, Kind
 from zato.common.config.option import nearest
 from zato.common.exception import CryptoError, ZatoException
@@ -162,7 +162,6 @@ def _open_secret(value: Any, decrypt: Callable[[str], str] | None, problem: _Key
 
 
 def _read_reference(declared: Field, value: Any, given: dict[str, Any], problem: _Key) -> None:
-    is_id = problem.key.endswith('_id') and (isinstance(value, int) or str(value).isdecimal())
     if isinstance(value, bool) or not isinstance(value, int | str | None):
         problem(f'must be the name of an object; got {shown(value)}')
     elif value is None or value in declared.none_names:
@@ -172,7 +171,8 @@ def _read_reference(declared: Field, value: Any, given: dict[str, Any], problem:
             problem('must name an object')
     else:
         before = given.get(declared.name)
-        new = Target(declared, id=int(value)) if is_id else Target(declared, name=str(value).strip())
+        has_id = problem.key.endswith('_id') and is_id(value)
+        new = Target(declared, id=int(value)) if has_id else Target(declared, name=str(value).strip())
         given[declared.name] = new.with_other(before, problem) if isinstance(before, Target) else new
 
 

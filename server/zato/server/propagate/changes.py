@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 
 from sqlalchemy import select
 
-from zato.common.config.field import clean_name, is_variable, shown
+from zato.common.config.field import clean_name, is_id, is_variable, shown
 from zato.common.config.kind import OWN_KEYS, Kind, find_kind, kinds
 from zato.common.config.option import nearest, to_bool
 from zato.common.config.stored import StoredObject, Target, masked, missing_settings, read_settings
@@ -73,7 +73,7 @@ def make_change(action: Action, kind: Kind, raw: Mapping[str, Any]) -> Change:
         value = raw.get(key)
         if value in (None, ''):
             numbers[key] = None
-        elif isinstance(value, bool) or not str(value).isdecimal():
+        elif isinstance(value, bool) or not is_id(value):
             raise BadRequest(msg=f'{kind.label}: `{key}` must be a number; got {shown(value)}', needs_msg=True)
         else:
             numbers[key] = int(value)
@@ -107,14 +107,14 @@ class ChangeSet:
         """Raises BadRequest, Conflict or NotFound, whose text has a line for everything that is wrong."""
         read = [(change, self._title(change), self._read(change)) for change in changes]
         self._load(read)
-        planned = [(change, self._plan(change, title, given)) for change, title, given in read]
+        planned = self._plan_all(read)
         self._check_names()
         keys = self._check_keys()
         references = self._check_references()
         self._raise_problems()
         changed = {id for id, before in self._before.items() if self._objects.get(id) != before}
         self._write(changed, keys, references)
-        return [self._result(change, id, id in changed) for change, id in planned]
+        return [self._result(change, id, id in changed) for change, id in zip(changes, planned, strict=True)]
 
     def _problem(self, text: str, error: type[HTTPException] = BadRequest) -> None:
         self._problems.append((error, text))
@@ -171,6 +171,14 @@ class ChangeSet:
         self._stored_names.update(self._names)
 
     # Planning
+
+    def _plan_all(self, read: Sequence[tuple[Change, str, dict[str, Any]]]) -> list[int]:
+        """IDs of the objects. What others refer to is planned before them, in whatever order the changes are."""
+        order = {name: position for position, name in enumerate(kinds())}
+        ids = [0] * len(read)
+        for i in sorted(range(len(read)), key=lambda i: order[read[i][0].kind.name]):
+            ids[i] = self._plan(*read[i])
+        return ids
 
     def _plan(self, change: Change, title: str, given: dict[str, Any]) -> int:
         """Returns the object's ID, 0 if there is none."""
@@ -328,6 +336,8 @@ class ChangeSet:
         found: dict[tuple[str, str, str], int] = {}
         for item, kind in self._touched():
             for names in kind.unique:
+                if any(kind.fields[name].is_required and name not in item.settings for name in names):
+                    continue  # it is wrong, of which is told elsewhere
                 key = (kind.name, ','.join(names), _digest(kind, names, item.settings))
                 if key in found:
                     self._refuse_key(kind, item, names, self._objects[found[key]].name)
