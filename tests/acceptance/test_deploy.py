@@ -240,7 +240,15 @@ def test_a_deployment_during_which_the_checker_dies_is_checked_by_the_next_one(e
     eventually(lambda: environment.invoke('my.service').status == 200, 'the service')
 
 
-@pytest.mark.parametrize('damage', [Path.unlink, Path.touch, lambda path: path.write_bytes(b'x = (')])
+def spoil(path: Path) -> None:
+    path.write_bytes(b'x = (')
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b'')
+
+
+@pytest.mark.parametrize('damage', [Path.unlink, spoil, empty])
 def test_a_lost_or_damaged_copy_of_a_text_comes_back_from_the_odb(
     environment: Environment, damage: Callable[[Path], object]
 ) -> None:

@@ -68,8 +68,8 @@ def test_a_version_deployed_through_one_server_is_served_by_all_and_rolled_back_
             assert f'server{server + 1}:{pid}' in receipt.out
     assert versions(cluster) == [{2}, {2}]
 
-    done = invoke(cluster, 'zato.service.rollback', {'name': 'my'}, server=1)
-    assert (done['pending'], done['failed']) == ([], {})
+    done = zato('service', 'rollback', cluster.servers[1].path, 'my')
+    assert done.code == 0, done.err
     assert versions(cluster) == [{1}, {1}]
 
     saved = cluster.server.services / 'my.py'

@@ -252,6 +252,24 @@ def test_a_directory_that_is_not_there_is_named(odb_address: ODBAddress, tmp_pat
 
 
 @only_sqlite
+def test_a_file_that_was_moved_is_not_written_to_and_used_again_when_it_is_back(
+    database: Database, odb_address: ODBAddress, tmp_path: Path
+) -> None:
+    """SQLite's own connections would go on with it, and whoever opens the name meanwhile with another one."""
+    write(database, lambda connection: add(connection, 'before'))
+    path = Path(odb_address.db_name)
+    away = path.rename(tmp_path / 'away.db')
+    for _ in range(2):
+        with pytest.raises(ODBUnavailable, match='the file is missing'):
+            write(database, lambda connection: add(connection, 'lost'))
+        with pytest.raises(ODBUnavailable, match='the file is missing'):
+            names(database)
+    away.rename(path)
+    write(database, lambda connection: add(connection, 'after'))
+    assert names(database) == ['after', 'before']
+
+
+@only_sqlite
 @pytest.mark.parametrize('name', ['a b', '100%', 'a%20b', 'c#?d', "e'&=;f", 'żółw', ':memory:'])
 def test_the_file_may_have_any_name(odb_address: ODBAddress, tmp_path: Path, name: str) -> None:
     path = Path(odb_address.db_name).rename(tmp_path / name)

@@ -6,13 +6,14 @@ begin with BEGIN IMMEDIATE: SQLAlchemy's default transactions lose updates there
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Double, Engine, create_engine, event, func, literal_column
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.sql.elements import ColumnElement
 
 from zato.common.exception import ZatoException
@@ -140,7 +141,29 @@ def _make_engine(address: ODBAddress) -> Engine:
     )
     event.listen(engine, 'connect', _set_up_sqlite)
     event.listen(engine, 'begin', _begin_sqlite)
+    _watch_file(engine, address.db_name)
     return engine
+
+
+def _watch_file(engine: Engine, path: str) -> None:
+    """No connection is used once its file is no longer the one of that name: what it wrote there would be lost."""
+
+    def identity() -> tuple[int, int] | None:
+        try:
+            status = os.stat(path)
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+    def connected(connection: Any, record: Any) -> None:
+        record.info['file'] = identity()
+
+    def taken(connection: Any, record: Any, proxy: Any) -> None:
+        if record.info['file'] != identity():
+            raise DisconnectionError('the file has been moved or replaced')
+
+    event.listen(engine, 'connect', connected)
+    event.listen(engine, 'checkout', taken)
 
 
 def _set_up_sqlite(connection: Any, record: Any) -> None:

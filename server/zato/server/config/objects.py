@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from time import monotonic
 from typing import Any
+
+import gevent
 
 from zato.common.alarm import Alarms
 from zato.common.config.kind import Kind, kinds
@@ -13,9 +16,14 @@ from zato.server.config.runtime import ConfigObject, Runtime
 
 logger = logging.getLogger(__name__)
 
+_SLICE = 0.002  #: seconds after which others have their turn
+
 
 class ConfigObjects:
-    """decrypt: of secrets. An object that cannot be used as it is stored is down, with an alarm; all others go on."""
+    """decrypt: of secrets. An object that cannot be used as it is stored is down, with an alarm; all others go on.
+
+    One greenlet at a time may call `put`; whoever reads meanwhile sees some objects as they were, others as they are now.
+    """
 
     def __init__(self, environ: Mapping[str, str], decrypt: Callable[[str], str], alarms: Alarms) -> None:
         self._environ = environ
@@ -25,6 +33,7 @@ class ConfigObjects:
         self._stored: dict[int, StoredObject] = {}
         self._up: dict[int, ConfigObject] = {}
         self._down: dict[int, tuple[int, str]] = {}  # the event that tried last, and why it is down
+        self._failing: set[int] = set()  # those that are to be tried again in this very `put`
         self._event = 0
         self._ids: dict[tuple[str, str], int] = {}
         self._users: dict[int, set[int]] = {}  # of what is referred to
@@ -98,7 +107,16 @@ class ConfigObjects:
 
     def _put_all(self, items: Iterable[StoredObject]) -> None:
         """What cannot be used at first is tried again after the others: it may want what one of them had until now."""
-        failed = [item for item in self._by_kind(items) if self._put(item) is not None]
+        failed = []
+        yielding = _Yielding()
+        is_halfway = False  # has one let go of what it had, and another one not yet of what that one is to have?
+        for item in self._by_kind(items):
+            error = self._put(item)
+            if error is not None:
+                failed.append(item)
+                is_halfway = is_halfway or not isinstance(error, ObjectDown)
+            if not is_halfway:
+                yielding.now_and_then()
         for item in failed:
             error = self._put(item)
             if isinstance(error, ObjectDown):
@@ -106,6 +124,7 @@ class ConfigObjects:
             elif error is not None:
                 logger.error('%s cannot be used', self._title(item), exc_info=error, extra={'action': 'object.failed'})
                 self._set_down(item, f'{type(error).__name__}: {error}', 'save it again, or restart')
+        self._failing.clear()
 
     def _put(self, item: StoredObject) -> Exception | None:
         """Returns why the object is down now."""
@@ -130,9 +149,10 @@ class ConfigObjects:
                 else:
                     half.replace(old, new)
         except Exception as e:
-            self._down[item.id] = (self._event, str(e))
+            self._failing.add(item.id)
             return e
         self._up[item.id] = new
+        self._failing.discard(item.id)
         self._down.pop(item.id, None)
         self._alarms.end(self._title(item))
         return None
@@ -140,7 +160,7 @@ class ConfigObjects:
     def _resolve(self, item: StoredObject, kind: Kind) -> ConfigObject:
         settings = resolve(kind, item, self._environ, self._decrypt)
         for target in _targets(kind, item):
-            if target in self._down:
+            if target in self._down or target in self._failing:
                 raise ObjectDown(msg=f'{kind.title(item.name)}: {self._title(self._stored[target])}, which it uses, is down')
         return ConfigObject(
             id=item.id, kind=item.kind, name=item.name, is_active=item.is_active, version=item.version, settings=settings
@@ -182,6 +202,18 @@ class ConfigObjects:
     @staticmethod
     def _title(item: StoredObject) -> str:
         return kinds()[item.kind].title(item.name)
+
+
+class _Yielding:
+    """Lets requests run while many objects are taken over."""
+
+    def __init__(self) -> None:
+        self._last = monotonic()
+
+    def now_and_then(self) -> None:
+        if monotonic() - self._last > _SLICE:
+            gevent.sleep(0)
+            self._last = monotonic()
 
 
 def _targets(kind: Kind, item: StoredObject) -> Iterator[int]:

@@ -223,7 +223,7 @@ class Worker:
     def _appear(self) -> None:
         """What is changed from here on waits for this worker; what was changed before is caught up with."""
         self._presence.appear()
-        self._follower.catch_up()
+        self._follower.apply_all()
 
     def _disappear(self) -> None:
         try:

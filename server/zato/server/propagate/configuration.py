@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -26,6 +26,7 @@ T = TypeVar('T')
 
 _PATIENCE = 5.0  #: seconds that an answer waits for other workers
 _LOOK_FIRST, _LOOK_MOST = 0.05, 0.5  #: seconds between looks at workers that have not answered
+_UNKNOWN = 'all others, which the ODB did not name'  #: in place of the workers that are pending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,16 +103,18 @@ class Configuration:
         """
         if not event:
             return Outcome(results=results, failed={})
+        unknown: tuple[str, ...] = ()
         try:
             peers = [peer for peer in live_workers(self._odb) if peer.id != self._presence.id]
         except ODBUnavailable as e:
             logger.warning('It is not known which workers have applied event %d: %s', event, e)
-            peers = []
+            peers, unknown = [], (_UNKNOWN,)
         since = since or event
         message = {'event': event, 'since': since, 'reply': str(self._presence.socket)}
         send((peer.socket for peer in peers if peer.is_here), message)
         self._follower.catch_up()
-        return self._wait(event, since, results, peers)
+        outcome = self._wait(event, since, results, peers)
+        return replace(outcome, pending=(*outcome.pending, *unknown))
 
     def receive(self, message: dict[str, Any]) -> None:
         """What another worker of this host said: that there is something new, or how far it is."""
@@ -143,6 +146,7 @@ class Configuration:
     def _wait(self, event: int, since: int, results: tuple[Result, ...], peers: Sequence[Peer]) -> Outcome:
         end = monotonic() + _PATIENCE
         pause = _LOOK_FIRST
+        look_at = monotonic() + pause  # however much news there is: not all workers can send it
         waiting = {peer.id: peer for peer in peers}
         failed: dict[str, Mapping[str, str]] = {}
         while True:
@@ -157,8 +161,10 @@ class Configuration:
             left = end - monotonic()
             if (not waiting and is_own_done) or left <= 0:
                 break
-            if not news.wait(min(left, pause)):
+            news.wait(max(0.0, min(left, look_at - monotonic())))
+            if monotonic() >= look_at:
                 pause = min(pause * 2, _LOOK_MOST)
+                look_at = monotonic() + pause
                 waiting = self._look_again(waiting)
         pending = [peer.name for peer in waiting.values()] + ([] if is_own_done else [self._presence.name])
         failed[self._presence.name] = self._follower.progress.failed_since(since)

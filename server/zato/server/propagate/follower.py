@@ -62,6 +62,7 @@ class Follower:
         self._modules_wanted = 0  # event up to which modules are to be loaded
         self._modules_loaded = 0
         self._module_errors: dict[str, tuple[int, str]] = {}
+        self._is_away = False  # has it been logged that the ODB is?
         self._lock = RLock()
         self._woken = Event()
         self._modules_woken = Event()
@@ -98,13 +99,20 @@ class Follower:
     def catch_up(self) -> None:
         """Apply all there is now; modules follow in a greenlet of their own. If the ODB is away, an alarm says so."""
         try:
-            with self._lock:
-                while self._catch_up_once():
-                    pass
+            self.apply_all()
         except ODBUnavailable as e:
-            self._alarms.begin(_SUBJECT, str(e), 'what is loaded goes on being served; changes wait', action='odb.failed')
+            what_to_do = 'what is loaded goes on being served; changes wait'
+            self._alarms.begin(_SUBJECT, str(e), what_to_do, action='odb.failed', log=not self._is_away)
+            self._is_away = True
         else:
             self._alarms.end(_SUBJECT)
+            self._is_away = False
+
+    def apply_all(self) -> None:
+        """The same, raising ODBUnavailable."""
+        with self._lock:
+            while self._catch_up_once():
+                pass
 
     def _catch_up_once(self) -> bool:
         news = self._odb.read(self._look)

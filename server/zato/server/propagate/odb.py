@@ -1,7 +1,8 @@
 """Calls of the ODB that keep nothing else waiting.
 
 SQLite blocks, so its calls run in native threads: writes in one of their own, since each waits there for its turn. The
-driver of PostgreSQL waits together with gevent.
+driver of PostgreSQL waits together with gevent, in a greenlet of its own for each call: were the caller's greenlet killed
+in the middle of one, SQLAlchemy would raise another error in place of that, and the greenlet would go on.
 """
 
 from __future__ import annotations
@@ -63,9 +64,8 @@ class ODB:
         limit = gevent.Timeout(timeout)
         try:
             with limit:
-                if not self.database.address.is_sqlite:
-                    return run()
-                outcome = pool.spawn(_outcome_of, run).get()
+                spawn = pool.spawn if self.database.address.is_sqlite else gevent.spawn
+                outcome = spawn(_outcome_of, run).get()
         except gevent.Timeout as e:
             if e is not limit:
                 raise

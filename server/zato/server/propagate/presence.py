@@ -1,7 +1,7 @@
 """The workers there are, of all servers: a row each, kept alive by a heartbeat.
 
-A worker is dead 12 seconds after its last heartbeat by the database's clock; on the same host at once, by a lock on a file
-that the kernel frees when its process ends.
+A worker is dead 12 seconds after its last heartbeat by the database's clock. On the same host a lock on a file tells, which
+the kernel frees when its process ends: at once, and also after the ODB was away and nobody could say that it lives.
 """
 
 from __future__ import annotations
@@ -133,7 +133,8 @@ def live_workers(odb: ODB) -> list[Peer]:
     """Raises ODBUnavailable."""
 
     def read(connection: Connection) -> list[Row[tuple[object, ...]]]:
-        return list(connection.execute(select(table).where(table.c.heartbeat > odb.database.now - DEAD_AFTER)))
+        is_recent = table.c.heartbeat > odb.database.now - DEAD_AFTER
+        return list(connection.execute(select(table).where(is_recent | (table.c.host == this_host()))))
 
     return [peer for peer in map(_peer_from, odb.read(read)) if is_alive(peer)]
 

@@ -1,0 +1,170 @@
+"""What becomes of a request: who is let in, what the service gets, which errors the client sees."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from zato.common.exception import BadRequest, ZatoException
+from zato.server.channel import json_format
+from zato.server.channel.channel import Channel
+from zato.server.channel.pipeline import Pipeline
+from zato.server.channel.routes import Routes
+from zato.server.http.message import Request, Response
+from zato.server.security.principal import ANONYMOUS, Principal
+from zato.server.service import Service
+from zato.server.service.compiled import CompiledService, compile_service
+from zato.server.service.invoker import Invoker
+from zato.server.service.store import ServiceStore
+
+
+class Auth:
+    """Lets Alice in."""
+
+    challenge = 'Basic realm="API"'
+
+    def identify(self, headers: Mapping[bytes, bytes]) -> Principal | None:
+        return Principal('alice', 'operator') if headers.get(b'authorization') == b'alice' else None
+
+
+class Setup:
+    def __init__(self) -> None:
+        self.seen: list[Any] = []
+        self.raises: BaseException | None = None
+        self.routes = Routes()
+        self.invoker = Invoker(ServiceStore(), dict)
+        self.pipeline = Pipeline(self.routes, self.invoker, 'An error has occurred', return_tracebacks=False)
+        seen, setup = self.seen, self
+
+        def handle(self: Any) -> None:
+            seen.append((self._call.principal, self.channel, dict(self.request.input)))
+            if setup.raises is not None:
+                raise setup.raises
+            self.response.payload = {'ok': True}
+
+        self.service = compile_service(type('MyService', (Service,), {'name': 'my.service', 'handle': handle}))
+        self.channel = Channel(
+            name='mine',
+            path='/a/{b}',
+            method='POST',
+            security=Auth(),
+            resolve=self.resolve,
+            parse=json_format.parse,
+            render=json_format.render,
+        )
+
+    def resolve(self, params: dict[str, str], cid: str) -> CompiledService:
+        return self.service
+
+    def ask(self, path: bytes = b'/a/1', method: bytes = b'POST', *, body: bytes = b'', user: bytes = b'alice') -> Response:
+        return self.pipeline.respond(self.request(path, method, body=body, user=user))
+
+    @staticmethod
+    def request(path: bytes = b'/a/1', method: bytes = b'POST', *, body: bytes = b'', user: bytes = b'alice') -> Request:
+        headers = {b'authorization': user} if user else {}
+        path, _, query = path.partition(b'?')
+        request = Request(method, path, query, b'1.1', headers, '')
+        request.body = body
+        return request
+
+
+@pytest.fixture
+def setup() -> Setup:
+    created = Setup()
+    created.routes.add(created.channel)
+    return created
+
+
+def details(response: Response) -> Any:
+    return json.loads(response.body)['details']
+
+
+def header(response: Response, name: bytes) -> bytes | None:
+    return dict(response.headers).get(name)
+
+
+def test_a_service_runs_for_the_one_who_called_with_what_is_in_path_query_and_body(setup: Setup) -> None:
+    response = setup.ask(b'/a/%C3%BC?q=2', body=b'{"c": 3}')
+    assert (response.status, json.loads(response.body), response.channel) == (200, {'ok': True}, 'mine')
+    assert setup.seen == [(Principal('alice', 'operator'), 'mine', {'b': 'ü', 'q': '2', 'c': 3})]
+
+
+def test_a_channel_without_security_runs_for_nobody_in_particular(setup: Setup) -> None:
+    setup.routes.remove(setup.channel)
+    setup.routes.add(replace(setup.channel, security=None))
+    assert setup.ask(user=b'').status == 200
+    assert setup.seen[0][0] == ANONYMOUS
+
+
+@pytest.mark.parametrize('user', [b'', b'bob'])
+def test_without_the_right_credentials_the_body_is_not_even_parsed(setup: Setup, user: bytes) -> None:
+    response = setup.ask(user=user, body=b'{')
+    assert response.status == 401
+    assert header(response, b'WWW-Authenticate') == b'Basic realm="API"'
+    assert setup.seen == []
+
+
+def test_an_inactive_channel_is_not_found_whoever_asks(setup: Setup) -> None:
+    setup.routes.remove(setup.channel)
+    setup.routes.add(replace(setup.channel, is_active=False))
+    for user in (b'alice', b''):
+        response = setup.ask(user=user)
+        assert (response.status, details(response)) == (404, 'Channel inactive')
+    assert setup.seen == []
+
+
+def test_a_method_that_no_channel_takes_is_answered_with_those_that_are_taken(setup: Setup) -> None:
+    setup.routes.add(replace(setup.channel, name='other', method='PUT'))
+    response = setup.ask(method=b'GET')
+    assert (response.status, header(response, b'Allow')) == (405, b'POST, PUT')
+    response = setup.ask(method=b'BREW')
+    assert (response.status, header(response, b'Allow')) == (405, b'DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT')
+    assert setup.ask(b'/b').status == 404
+
+
+@pytest.mark.parametrize('path', [b'/a/%FF', b'/a/\xff'])
+def test_a_path_that_is_not_utf8_is_a_bad_request(setup: Setup, path: bytes) -> None:
+    response = setup.ask(path)
+    assert (response.status, details(response)) == (400, 'The URL path is not UTF-8')
+
+
+@pytest.mark.parametrize(
+    ('path', 'method', 'user', 'status'),
+    [
+        (b'/a/1', b'POST', b'alice', None),
+        (b'/a/1', b'POST', b'', 401),
+        (b'/b', b'POST', b'', 404),
+        (b'/a/1', b'GET', b'', 405),
+    ],
+)
+def test_what_will_be_refused_is_known_before_its_body_is_read(
+    setup: Setup, path: bytes, method: bytes, user: bytes, status: int | None
+) -> None:
+    response = setup.pipeline.refuse(setup.request(path, method, user=user))
+    assert (response.status if response is not None else None) == status
+
+
+@pytest.mark.parametrize(
+    ('error', 'status', 'told', 'told_to_admins'),
+    [
+        (BadRequest('cid', 'what is wrong', needs_msg=True), 400, 'what is wrong', 'what is wrong'),
+        (BadRequest('cid', 'what is wrong'), 400, 'Bad request', 'what is wrong'),
+        (ValueError('inside'), 500, 'An error has occurred', 'ValueError: inside'),
+        (ZatoException('cid', 'inside'), 500, 'An error has occurred', 'ZatoException: inside'),
+        (SystemExit(3), 500, 'An error has occurred', 'SystemExit: 3'),
+    ],
+)
+def test_a_client_is_told_of_errors_what_it_may_know(
+    setup: Setup, error: BaseException, status: int, told: str, told_to_admins: str
+) -> None:
+    setup.raises = error
+    response = setup.ask()
+    assert (response.status, details(response)) == (status, told)
+    setup.routes.remove(setup.channel)
+    setup.routes.add(replace(setup.channel, has_full_errors=True))
+    response = setup.ask()
+    assert (response.status, details(response)) == (status, told_to_admins)
