@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.admin import create, invoke, refusal
 from tests.support.environment import PATIENCE, ZATO, Environment, Result, service_file, zato
 from zato.cli.error import FAILED, INVALID_INPUT, NO_FILE
 
@@ -369,3 +370,25 @@ def check_that_samples_work(copy: Copy, environment: Environment) -> None:
         answer_of(copy.zato('delete', 'sample', environment.path, '--name', name))
     assert 'There is no Sample `s1`' in copy.zato('object', 'ping', environment.path, 'sample', 's1').err
     assert copy.zato('stop', environment.path).code == 0
+
+
+def test_a_service_that_left_its_module_stays_as_long_as_a_channel_refers_to_it_and_can_be_deleted_then(
+    pair: Environment,
+) -> None:
+    two = service_file(name='left.a') + service_file(name='left.b').replace('MyService', 'Other')
+    assert pair.deploy('left.py', two).code == 0
+    create(pair, 'zato.http-soap', 'left', url_path='/left', service='left.b')
+    refused = refusal(pair, 'zato.service.delete', {'name': 'left.a'})
+    assert refused == (409, 'Module `left` of service `left.a` has others too: left.b; undeploy the module')
+    deployed = pair.deploy('left.py', service_file(name='left.a'))
+    assert (deployed.code, 'no longer deployed' in deployed.err) == (0, True)
+    assert status_of(pair, '/left') == [503, 503]
+    refused = refusal(pair, 'zato.service.delete', {'name': 'left.b'})
+    assert refused == (409, 'Service `left.b` cannot be deleted: it is used by REST channel `left`')
+    invoke(pair, 'zato.http-soap.delete', {'name': 'left'})
+    invoke(pair, 'zato.service.delete', {'name': 'left.b'})
+    assert 'left.b' not in listed(pair, 'service')
+    invoke(pair, 'zato.service.delete', {'id': listed(pair, 'service')['left.a']['id']})
+    assert 'left.a' not in listed(pair, 'service')
+    assert refusal(pair, 'zato.service.delete', {'name': 'left.a'}).status == 404
+    assert refusal(pair, 'zato.service.delete', {'name': 'helpers.echo'}).status == 409

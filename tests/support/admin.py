@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from sqlalchemy import Connection, select
+
 from tests.support.environment import Environment, eventually
 from zato.cli.component import client_of
 from zato.client.admin import ServerError
 from zato.common.exception import IPCError
 from zato.common.ipc import call_workers, socket_directory
+from zato.common.odb.tables import config_counter
+from zato.server.propagate.objects import all_objects
 
 
 class Refusal(NamedTuple):
@@ -71,3 +75,30 @@ def answers_of_all(environment: Environment, path: str, *, server: int = 0) -> d
 
     eventually(ask, f'an answer from each of {workers}')
     return found
+
+
+def difference(environment: Environment, odb: Connection, *, workers: int) -> str:
+    """Where some worker differs from the ODB, or is not there; '' if none does. workers: of each server."""
+    newest = odb.execute(select(config_counter.c.event)).scalar_one()
+    stored = {
+        str(item.id): {
+            'kind': item.kind,
+            'name': item.name,
+            'version': item.version,
+            'is_active': item.is_active,
+            'error': '',
+        }
+        for item in all_objects(odb)
+    }
+    for number, server in enumerate(environment.servers):
+        infos = ask_workers(environment, 'info', server=number)
+        if len(infos) != workers or not all(info['is_ready'] for info in infos.values()):
+            return f'{server.name} has these workers: {list(infos)}'
+        applied = {pid: info['applied_event'] for pid, info in infos.items()}
+        if set(applied.values()) != {newest}:
+            return f'{server.name} has applied {applied}, and the newest event is {newest}'
+        for pid, found in ask_workers(environment, 'objects', server=number).items():
+            if found != stored:
+                wrong = [id for id in {*found, *stored} if found.get(id) != stored.get(id)]
+                return f'worker {pid} has others: {[(found.get(id), stored.get(id)) for id in wrong]}'
+    return ''

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from sqlalchemy import Connection, Select, select
 
-from zato.common.config.field import shown
+from zato.common.config.field import is_id, shown
 from zato.common.config.kind import Role
 from zato.common.exception import BadRequest
 from zato.common.odb.tables import audit
@@ -62,7 +62,7 @@ class AuditList(AdminService):
 
     def _number(self, key: str, default: int, most: int) -> int:
         raw = self.request.input.get(key) or default
-        if isinstance(raw, bool) or not str(raw).isdecimal() or not 0 <= int(raw) <= most:
+        if not is_id(raw) or int(raw) > most:
             raise BadRequest(self.cid, f'`{key}` must be a number from 0 to {most}; got {shown(raw)}', needs_msg=True)
         return int(raw)
 

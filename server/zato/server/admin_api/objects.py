@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
-from zato.common.config.field import shown
+from zato.common.config.field import is_id, shown
 from zato.common.config.kind import OPERATIONS, Kind, kinds
 from zato.common.config.stored import StoredObject, masked
 from zato.common.exception import BadRequest, NotFound
@@ -27,7 +27,7 @@ class ObjectService(AdminService):
             for kind in self.kinds_served
             if all(request.get(key) in (None, '', value) for key, value in kind.fixed.items())
         ]
-        if len(fitting) > 1 and str(request.get('id') or '').isdecimal():
+        if len(fitting) > 1 and is_id(request.get('id')):
             stored = self.context.objects.stored.get(int(request['id']))
             fitting = [kind for kind in fitting if stored is not None and stored.kind == kind.name]
         if fitting:

@@ -6,12 +6,13 @@ import binascii
 from base64 import b64decode
 from typing import Any, ClassVar
 
-from zato.common.config.field import shown
-from zato.common.config.kind import Role
+from zato.common.config.field import is_id, shown
+from zato.common.config.kind import Role, find_kind
 from zato.common.exception import BadRequest, Conflict, DeploymentError, NotFound
 from zato.server.admin_api.context import AdminService, check_role
 from zato.server.deploy.versions import ModuleVersion
 from zato.server.http.json import decode
+from zato.server.propagate.changes import Change
 
 
 class Invoke(AdminService):
@@ -40,7 +41,7 @@ class Invoke(AdminService):
     def _name(self, name: Any, id: Any) -> str:
         if isinstance(name, str) and name:
             return name
-        if str(id or '').isdecimal():
+        if is_id(id):
             stored = self.context.objects.stored.get(int(id))
             if stored is not None and stored.kind == 'service':
                 return stored.name
@@ -136,7 +137,7 @@ class Rollback(ModuleService):
 
     def handle(self) -> None:
         number = self.request.input.get('number') or 0
-        if not str(number).isdecimal():
+        if not is_id(number):
             raise BadRequest(self.cid, f'`number` must be a number; got {shown(number)}', needs_msg=True)
         try:
             version, event = self.context.deployer.rollback(self.module(), int(number), self.actor)
@@ -156,14 +157,13 @@ class Undeploy(ModuleService):
 
 
 class Delete(AdminService):
-    """Undeploy the module of a service, by `id` or `name`, that has no other one. The user's file stays."""
+    """Delete a service, by `id` or `name`: its module, which has no other one, is undeployed. The user's file stays.
+
+    What is not deployed any more, and was kept since something referred to it, is just deleted.
+    """
 
     def handle(self) -> None:
-        request = self.request.input
-        name = request.get('name')
-        if not name and str(request.get('id', '')).isdecimal():
-            stored = self.context.objects.stored.get(int(request['id']))
-            name = stored.name if stored is not None else ''
+        name = self._name()
         for version in self.context.modules.read().modules.values():
             names = [service.name for service in version.services]
             if name in names and len(names) > 1:
@@ -174,7 +174,20 @@ class Delete(AdminService):
                 event = self.context.modules.undeploy(version.module, actor=self.actor)
                 self.response.payload = self.context.configuration.wait_for(event).as_dict()
                 return
-        raise NotFound(self.cid, f'There is no deployed service {shown(name or request.get("id") or "")}')
+        if any(service.is_internal and service.name == name for service in self.context.services):
+            raise Conflict(self.cid, f'Service `{name}` is built in; make it inactive instead')
+        change = Change(action='delete', kind=find_kind('service'), name=name)
+        outcome = self.context.configuration.apply([change], self.actor, is_system=True)
+        self.response.payload = outcome.as_dict()
+
+    def _name(self) -> str:
+        request = self.request.input
+        if request.get('name'):
+            return str(request['name'])
+        stored = self.context.objects.stored.get(int(request['id'])) if is_id(request.get('id')) else None
+        if stored is None or stored.kind != 'service':
+            raise NotFound(self.cid, f'There is no service with ID {shown(request.get("id") or "")}')
+        return stored.name
 
 
 def _shown(version: ModuleVersion) -> dict[str, Any]:

@@ -71,6 +71,7 @@ class Deployer:
         self._max_size = max_size
         self._alarmed: set[Path] = set()
         self._later: set[Path] = set()
+        self._is_away = False  # has it been logged that the ODB is?
 
     def scan(self, directories: Iterable[Path], *, retry: bool = False) -> None:
         """Deploy whatever changed in these directories.
@@ -80,9 +81,12 @@ class Deployer:
         try:
             late = {key for key, seen in self._store.seen().items() if seen.is_late}
         except ODBUnavailable as e:
-            logger.error('Nothing is deployed until that ends: %s', e, extra={'action': 'deploy.failed'})
+            if not self._is_away:
+                logger.error('Nothing is deployed until that ends: %s', e, extra={'action': 'deploy.failed'})
+            self._is_away = True
             self._later.update(directories)
             return
+        self._is_away = False
         for directory in directories:
             if directory.is_dir():
                 for path in in_order(filter(is_deployable, directory.iterdir())):
