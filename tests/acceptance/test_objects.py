@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -392,3 +393,52 @@ def test_a_service_that_left_its_module_stays_as_long_as_a_channel_refers_to_it_
     assert 'left.a' not in listed(pair, 'service')
     assert refusal(pair, 'zato.service.delete', {'name': 'left.a'}).status == 404
     assert refusal(pair, 'zato.service.delete', {'name': 'helpers.echo'}).status == 409
+
+
+def as_user(environment: Environment, role: str, service: str, payload: Any, user: str = 'jane') -> tuple[int, Any]:
+    """What admin.invoke is answered with, on behalf of a user."""
+    body = {'name': service, 'payload': b64encode(json.dumps(payload).encode()).decode()}
+    answer = environment.request(
+        'POST',
+        '/zato/admin/invoke',
+        json.dumps(body).encode(),
+        user='admin.invoke',
+        password=environment.password('admin_invoke'),
+        headers={'X-Zato-Admin-User': user, 'X-Zato-Admin-Role': role},
+    )
+    return answer.status, answer.json.get('details')
+
+
+def test_a_role_limits_what_is_done_on_behalf_of_a_user_who_is_named_in_the_audit_trail(pair: Environment) -> None:
+    create_one = {'name': 'of.jane', 'username': 'jane'}
+    for role in ('viewer', 'operator'):
+        status, details = as_user(pair, role, 'zato.security.basic-auth.create', create_one)
+        assert (status, details.startswith(f'User `jane` has role {role}')) == (403, True)
+        assert as_user(pair, role, 'zato.security.basic-auth.get-list', {})[0] == 200
+    assert as_user(pair, 'viewer', 'helpers.echo', {})[0] == 403
+    assert as_user(pair, 'operator', 'helpers.echo', {})[0] == 200
+    assert as_user(pair, 'root', 'zato.ping', {})[0] == 400
+    assert as_user(pair, 'admin', 'zato.ping', {}, user='')[0] == 400
+    assert as_user(pair, 'admin', 'zato.security.basic-auth.create', create_one)[0] == 200
+    found = invoke(pair, 'zato.audit.get-list', {'name': 'of.jane'})
+    assert [(row['who'], row['role'], row['action']) for row in found] == [('jane', 'admin', 'create')]
+
+
+def test_an_admin_service_keeps_its_role_whatever_channel_it_is_mounted_on(pair: Environment) -> None:
+    create(pair, 'zato.security.basic-auth', 'mounted', username='bob', password='secret')
+    create(pair, 'zato.http-soap', 'mounted', url_path='/mounted', service='zato.config.apply', data_format='json')
+    change = {'action': 'create', 'kind': 'security_basic_auth', 'name': 'evil', 'username': 'evil'}
+    body = json.dumps({'changes': [change]}).encode()
+    assert pair.request('POST', '/mounted', body).status == 403
+    invoke(pair, 'zato.http-soap.edit', {'name': 'mounted', 'security': 'mounted'})
+    own = {'X-Zato-Admin-User': 'bob', 'X-Zato-Admin-Role': 'admin'}
+    assert pair.request('POST', '/mounted', body, user='bob', password='secret', headers=own).status == 403
+    assert 'evil' not in listed(pair, 'security_basic_auth')
+
+
+def test_a_password_that_is_given_as_empty_stays_as_it_was(pair: Environment) -> None:
+    create(pair, 'zato.security.basic-auth', 'empty', username='eve', password='secret')
+    create(pair, 'zato.http-soap', 'empty', url_path='/empty', security='empty')
+    invoke(pair, 'zato.security.basic-auth.edit', {'name': 'empty', 'password': '', 'realm': 'R'})
+    assert status_of(pair, '/empty', 'eve', '') == [401, 401]
+    assert status_of(pair, '/empty', 'eve', 'secret') == [200, 200]

@@ -26,7 +26,7 @@ from zato.server.propagate.ledger import Actor, Ledger
 
 Start = Callable[..., subprocess.Popen[str]]
 
-ONE, TWO, THREE = b'# one\n', b'# two\n', b'# three\n'
+ONE, TWO, THREE, FOUR = b'# one\n', b'# two\n', b'# three\n', b'# four\n'
 BOB = Actor('bob', 'operator')
 
 
@@ -423,12 +423,15 @@ def test_all_texts_that_are_asked_for_are_given_however_many_they_are(store: Mod
     assert {digest: path.read_bytes() for digest, path in found.items()} == {digest_of(text): text for text in sources}
 
 
-def test_copies_of_what_is_no_longer_active_are_discarded(cluster: Cluster, store: ModuleStore) -> None:
+def test_copies_of_what_has_not_been_active_for_long_are_discarded(cluster: Cluster, store: ModuleStore) -> None:
     activate(store, '/s/a.py', ONE)
     activate(store, '/s/b.py', TWO)
     store.texts_of(map(digest_of, (ONE, TWO)))
-    assert copies(cluster) == {digest_of(ONE), digest_of(TWO)}
     activate(store, '/s/a.py', THREE)
+    assert copies(cluster) == {digest_of(ONE), digest_of(TWO)}, 'somebody may be about to read it'
+    for path in cluster.texts('server1').glob('*.py'):
+        os.utime(path, (0, 0))
+    activate(store, '/s/a.py', FOUR)
     assert copies(cluster) == {digest_of(TWO)}
     assert text_of(store, ONE) == ONE, 'the ODB has it'
 

@@ -26,7 +26,7 @@ def identify(auth: BasicAuth, value: bytes | None) -> Principal | None:
     return auth.identify({} if value is None else {b'authorization': value})
 
 
-@given(TEXT.filter(lambda text: ':' not in text), TEXT)
+@given(TEXT.filter(lambda text: ':' not in text), TEXT.filter(bool))
 def test_the_right_credentials_are_accepted(username: str, password: str) -> None:
     auth = BasicAuth(username, password, 'API')
     assert identify(auth, header(username, password)) == Principal(username, 'viewer')
@@ -140,3 +140,7 @@ def test_without_the_password_nobody_is_named(user: bytes, role: bytes) -> None:
 )
 def test_each_role_may_do_what_those_before_it_may(has: Role, may: list[Role]) -> None:
     assert [role for role in ROLES if Principal('x', has).may(role)] == may
+
+
+def test_an_empty_password_lets_nobody_in() -> None:
+    assert identify(BasicAuth('bob', '', 'API'), header('bob', '')) is None

@@ -332,7 +332,7 @@ def test_a_service_may_be_inactive_before_it_is_deployed_and_stays_so_over_deplo
 # On whose behalf
 
 
-def test_all_services_of_a_call_run_for_the_one_who_called_also_in_the_background() -> None:
+def test_services_run_for_the_one_who_called_and_in_the_background_for_the_service_that_started_them() -> None:
     seen: list[Principal] = []
 
     def target(self: Any) -> None:
@@ -345,4 +345,4 @@ def test_all_services_of_a_call_run_for_the_one_who_called_also_in_the_backgroun
     invoker = invoker_of(service('caller', caller), service('target', target))
     invoke(invoker, 'caller')
     invoker.finish(timeout=30)
-    assert seen == [ALICE, ALICE]
+    assert seen == [ALICE, Principal('service caller (called by alice)', 'admin')]

@@ -387,9 +387,14 @@ def test_an_inactive_security_definition_lets_nobody_in() -> None:
 def test_a_channel_whose_security_definition_is_down_is_not_served_without_it() -> None:
     worker = Worker()
     worker.objects.put([service(), basic(), channel()])
+    worker.objects.put([channel(9, 'open', url_path='/{anything}', security=None)])
     worker.objects.put([basic(username='$X', version=2)])
-    with pytest.raises(NotFound):
-        worker.routes.match(b'/c', b'GET')
+    found, params = worker.routes.match(b'/c', b'GET')
+    assert found.name == 'c', 'a less specific channel must not answer in its place'
+    with pytest.raises(ServiceUnavailable, match='down'):
+        found.resolve(params, 'cid')
+    worker.objects.put([basic(version=3)])
+    assert worker.routes.match(b'/c', b'GET')[0].security is not None
 
 
 def test_channels_that_swap_their_paths_are_both_served_afterwards() -> None:

@@ -150,6 +150,20 @@ def make_cluster(address: ODBAddress, name: str, key: str, admin_invoke_password
     return new
 
 
+def forget_cluster(address: ODBAddress) -> None:
+    """Undo what a creation that failed has left in the ODB: that cluster's key is nobody's."""
+    from zato.common.odb.cluster import delete_cluster
+    from zato.common.odb.database import Database, ODBUnavailable
+
+    if address.is_sqlite:
+        return  # the file goes with its directory
+    try:
+        with closing(Database(address)) as database, database.write() as connection:
+            delete_cluster(connection)
+    except ODBUnavailable as e:
+        click.echo(f'The cluster remains in the ODB, without a server: {e}', err=True)
+
+
 def join(path: Path, cluster_name: str, server_name: str, *, port: int, workers: int, key: str, odb: ODBAddress) -> Cluster:
     """Make a server's directory, and have the cluster know it. Raises CommandError, ConfigError, ODBUnavailable."""
     from zato.common.odb.cluster import add_server, read_cluster

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zato.cli.component import PATH
-from zato.cli.create import copy_template, join, make_cluster, make_empty
+from zato.cli.create import copy_template, forget_cluster, join, make_cluster, make_empty
 from zato.cli.error import CLUSTER_EXISTS, CONFLICTING_OPTIONS, INVALID_INPUT, CommandError
 from zato.cli.odb import address_from_options, odb_options
 from zato.common.component import ServerDirectory, write_info
@@ -110,17 +110,21 @@ def _fill(path: Path, name: str, key: str, address: ODBAddress, servers: int, wo
         cluster = make_cluster(address, name, key)
     except NameTaken as e:
         raise CommandError(f'{e}; add servers to it with: zato create server', CLUSTER_EXISTS) from None
-    click.echo(f'[2/{total}] Cluster created')
-    for number in range(1, servers + 1):
-        server = f'server{number}'
-        port = http_port + number - 1 if http_port else 0
-        join(path / server, name, server, port=port, workers=workers, key=key, odb=address)
-        click.echo(f'[{2 + number}/{total}] {server} created')
-    copy_template('services/demo.py', ServerDirectory(path / 'server1').services / 'demo.py')
-    click.echo(f'[{total - 1}/{total}] Sample services created')
-    _write_scripts(path)
-    write_info(path, 'QUICKSTART', cluster_name=name)
-    click.echo(f'[{total}/{total}] Management scripts created')
+    try:
+        click.echo(f'[2/{total}] Cluster created')
+        for number in range(1, servers + 1):
+            server = f'server{number}'
+            port = http_port + number - 1 if http_port else 0
+            join(path / server, name, server, port=port, workers=workers, key=key, odb=address)
+            click.echo(f'[{2 + number}/{total}] {server} created')
+        copy_template('services/demo.py', ServerDirectory(path / 'server1').services / 'demo.py')
+        click.echo(f'[{total - 1}/{total}] Sample services created')
+        _write_scripts(path)
+        write_info(path, 'QUICKSTART', cluster_name=name)
+        click.echo(f'[{total}/{total}] Management scripts created')
+    except BaseException:
+        forget_cluster(address)
+        raise
     return cluster
 
 

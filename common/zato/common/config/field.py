@@ -14,6 +14,7 @@ from typing import Any, Literal
 from zato.common.config.option import Option, number_rule, to_bool, to_number
 
 REQUIRED = MISSING
+_LONGEST_NAME = 200  #: characters
 _SHOWN = 100  #: characters of a wrong value that an error text quotes
 
 Widget = Literal['', 'text', 'textarea', 'password', 'number', 'checkbox', 'select']
@@ -162,8 +163,10 @@ def clean_name(raw: Any) -> str:
     """An object's name: stripped, in Unicode's form NFC, so that what looks the same is the same. Raises ValueError."""
     if not isinstance(raw, str) or not raw.strip():
         raise ValueError('must be text and not empty')
+    if len(raw) > _LONGEST_NAME * 4:
+        raise ValueError(f'must have {_LONGEST_NAME} characters or fewer, it has {len(raw):,}')
     name = unicodedata.normalize('NFC', raw.strip())
-    _check_text(name, 200, is_multiline=False)
+    _check_text(name, _LONGEST_NAME, is_multiline=False)
     return name
 
 

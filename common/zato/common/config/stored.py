@@ -68,8 +68,8 @@ def read_settings(
             continue  # clients give back what they were given
         elif declared.refers_to:
             _read_reference(declared, value, given, _Key(key, title, problem))
-        elif declared.is_secret and value == MASK:
-            continue
+        elif declared.is_secret and value in (MASK, '', None):
+            continue  # forms send back what they were given
         else:
             try:
                 given[declared.name] = convert_value(declared, value)
@@ -110,6 +110,8 @@ def resolve(kind: Kind, stored: StoredObject, environ: Mapping[str, str], decryp
         value = stored.settings.get(name, declared.default)
         if declared.is_secret:
             value = _open_secret(value, decrypt, _Key(name, title, problems.append))
+            if decrypt is not None and (environ.get(value[1:]) if is_variable(value) else value) == '':
+                problems.append(f'{title}: `{name}` is empty')
         if is_variable(value) and not declared.refers_to:
             variable = value[1:]
             if variable not in environ:
@@ -158,7 +160,7 @@ def _open_secret(value: Any, decrypt: Callable[[str], str] | None, problem: _Key
         return decrypt(value)
     except CryptoError as e:
         problem(f'cannot be decrypted: {e}')
-        return ''
+        return None
 
 
 def _read_reference(declared: Field, value: Any, given: dict[str, Any], problem: _Key) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from zato.common.crypto import WELL_KNOWN_DATA, Cipher
 from zato.common.exception import ConfigError, CryptoError, NameTaken
@@ -41,6 +41,12 @@ def create_cluster(database: Database, connection: Connection, new: Cluster, cip
             created=database.now,
         )
     )
+
+
+def delete_cluster(connection: Connection) -> None:
+    """With its servers."""
+    connection.execute(delete(server))
+    connection.execute(delete(cluster))
 
 
 def read_cluster(connection: Connection, cipher: Cipher, where: str) -> Cluster:

@@ -22,7 +22,8 @@ from zato.common.odb.address import ODBAddress
 
 _CONNECT_TIMEOUT = 5  #: seconds
 _BUSY_TIMEOUT = 5_000  #: milliseconds that SQLite waits for what is not ours, such as somebody's shell
-_POSTGRESQL = {
+#: How connections to PostgreSQL notice that it is gone, or that somebody holds what they wait for.
+POSTGRESQL = {
     'connect_timeout': _CONNECT_TIMEOUT,
     'keepalives_idle': 10,
     'tcp_user_timeout': 15_000,
@@ -130,10 +131,17 @@ class Database:
 def _make_engine(address: ODBAddress) -> Engine:
     if not address.is_sqlite:
         return create_engine(
-            address.url, pool_size=4, max_overflow=4, pool_timeout=10, pool_pre_ping=True, connect_args=_POSTGRESQL
+            address.url,
+            hide_parameters=True,
+            pool_size=4,
+            max_overflow=4,
+            pool_timeout=10,
+            pool_pre_ping=True,
+            connect_args=POSTGRESQL,
         )
     engine = create_engine(
         address.url,
+        hide_parameters=True,
         pool_size=4,
         max_overflow=4,
         pool_timeout=10,
@@ -183,7 +191,7 @@ def _reason(e: SQLAlchemyError) -> str:
 
 def _advice(address: ODBAddress, e: SQLAlchemyError) -> str:
     """What to do about the common reasons."""
-    text = str(e)
+    text = _reason(e)
     if address.is_sqlite:
         if 'unable to open' in text:
             reason = 'the file is missing' if not Path(address.db_name).exists() else 'the file or its directory is not ours'

@@ -115,7 +115,8 @@ audit = Table(
     Column('after', Text, nullable=False),
 )
 
-#: socket and lock are paths on its host. failed: JSON, why it could not apply some of the events, by object.
+#: socket and lock are paths on its host. loaded_event: as applied_event, with events of modules. failed: JSON, what could
+#: not be applied: event and reason by object.
 worker = Table(
     'worker',
     metadata,
@@ -127,6 +128,7 @@ worker = Table(
     Column('lock', Text, nullable=False),
     Column('heartbeat', Double, nullable=False),
     Column('applied_event', _ID, nullable=False),
+    Column('loaded_event', _ID, nullable=False),
     Column('failed', Text, nullable=False),
 )
 

@@ -42,4 +42,10 @@ def builtin_services(context: AdminContext) -> dict[str, CompiledService]:
 def _with_context(cls: type[Service], context: AdminContext) -> type[Service]:
     if not issubclass(cls, AdminService):
         return cls
-    return type(cls.__name__, (cls,), {'context': context, '__module__': cls.__module__, '__doc__': cls.__doc__})
+
+    def handle(self: AdminService) -> None:
+        self.check_role()
+        cls.handle(self)  # type: ignore[attr-defined]  # each one has it
+
+    attributes = {'context': context, 'handle': handle, '__module__': cls.__module__, '__doc__': cls.__doc__}
+    return type(cls.__name__, (cls,), attributes)

@@ -34,21 +34,25 @@ class AdminContext:
 
 
 class AdminService(Service):
-    """role: that whoever calls it needs."""
+    """role: that whoever calls it needs, through whatever channel. Users' services may call all of them."""
 
     role: ClassVar[Role] = 'admin'
     context: ClassVar[AdminContext]
 
     @property
     def actor(self) -> Actor:
-        """Who is named in the audit trail. Users' services that call this one do so in their own name."""
-        call = self._call
-        principal = call.principal
-        while call.caller is not None:
-            call = call.caller
-            if not call.service.is_internal:
-                return Actor(f'service {call.service.name} (called by {principal.name})', 'admin')
+        """Who is named in the audit trail."""
+        principal = self._acting
         return Actor(principal.name, principal.role)
+
+    @property
+    def _acting(self) -> Principal:
+        call = self._call
+        return call.caller.acting if call.caller is not None else call.principal
+
+    def check_role(self) -> None:
+        """Raises Forbidden."""
+        check_role(self._acting, self.role, self.name, self.cid)
 
     def require(self, key: str) -> Any:
         """What the request has under a key. Raises BadRequest if there is nothing."""
@@ -61,4 +65,6 @@ class AdminService(Service):
 def check_role(principal: Principal, role: Role, service: str, cid: str) -> None:
     """Raises Forbidden."""
     if not principal.may(role):
-        raise Forbidden(cid, f'User `{principal.name}` has role {principal.role}, and service {service} needs role {role}')
+        raise Forbidden(
+            cid, f'User `{principal.name}` has role {principal.role or "none"}, and service {service} needs role {role}'
+        )

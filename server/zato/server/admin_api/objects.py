@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from zato.common.config.field import is_id, shown
 from zato.common.config.kind import OPERATIONS, Kind, kinds
-from zato.common.config.stored import StoredObject, masked
+from zato.common.config.stored import MASK, StoredObject, masked
 from zato.common.exception import BadRequest, NotFound
 from zato.server.admin_api.context import AdminService
 from zato.server.propagate.changes import Action, Change, make_change
@@ -130,6 +130,8 @@ class ChangePassword(ObjectService):
         password = request.get('password1', request.get('password'))
         if not isinstance(password, str) or not password:
             raise BadRequest(self.cid, 'Element missing: password1', needs_msg=True)
+        if password == MASK:
+            raise BadRequest(self.cid, f'{MASK} stands for a password and cannot be one', needs_msg=True)
         if request.get('password2', password) != password:
             raise BadRequest(self.cid, 'The two passwords are not the same', needs_msg=True)
         kind = self.kind()

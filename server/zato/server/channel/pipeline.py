@@ -90,6 +90,11 @@ class Pipeline:
         if isinstance(e, HTTPException):
             details: Any = str(e.msg) if e.needs_msg or has_full_errors else 'Bad request'
             return render_error(e.status, details, cid, _headers(e), name)
+        if isinstance(e, ZatoException) and e.retryable:
+            logger.error(
+                'Request failed (cid: %s, channel: %s): %s', cid, name, e, extra={'action': 'rest.failed', 'cid': cid}
+            )
+            return render_error(e.status, e.msg if has_full_errors else self._error_message, cid, channel=name)
         logger.error(
             'Request failed (cid: %s, channel: %s)', cid, name, exc_info=e, extra={'action': 'rest.failed', 'cid': cid}
         )

@@ -112,10 +112,19 @@ def _child(node: _Node, part: str) -> _Node:
         return node.param
     key = PARAM.sub('{}', part)
     if key not in node.mixed:
-        pattern = b'([^/]+)'.join(re.escape(text.encode()) for text in key.split('{}'))
-        node.mixed[key] = (re.compile(pattern, re.DOTALL), _Node())
+        node.mixed[key] = (_pattern([text.encode() for text in key.split('{}')]), _Node())
         node.mixed = dict(sorted(node.mixed.items(), key=lambda item: (-len(item[0].replace('{}', '')), item[0])))
     return node.mixed[key][1]
+
+
+def _pattern(texts: list[bytes]) -> re.Pattern[bytes]:
+    """Matches a part: fixed texts, with a parameter between each two of them. The time it takes grows with the length alone.
+
+    Each parameter but the last one ends at the first place that it can end at, which leaves most to those after it; so there
+    is nothing to go back to, and the groups are atomic.
+    """
+    first, *between, last = map(re.escape, texts)
+    return re.compile(first + b''.join(b'(?>([^/]+?)%b)' % text for text in between) + b'([^/]+)' + last, re.DOTALL)
 
 
 def _cut(parent: _Node, part: str) -> None:

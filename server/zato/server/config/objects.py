@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from time import monotonic
 from typing import Any
-
-import gevent
 
 from zato.common.alarm import Alarms
 from zato.common.config.kind import Kind, kinds
 from zato.common.config.stored import ObjectDown, StoredObject, resolve
+from zato.server.config.cooperation import Slices
 from zato.server.config.runtime import ConfigObject, Runtime
 
 logger = logging.getLogger(__name__)
-
-_SLICE = 0.002  #: seconds after which others have their turn
 
 
 class ConfigObjects:
@@ -32,7 +28,10 @@ class ConfigObjects:
         self._runtimes: Mapping[str, Runtime] = {}
         self._stored: dict[int, StoredObject] = {}
         self._up: dict[int, ConfigObject] = {}
-        self._down: dict[int, tuple[int, str]] = {}  # the event that tried last, and why it is down
+        self._down: dict[int, str] = {}  # why it is
+        self._errors: dict[str, tuple[int, str]] = {}  # title → the event that tried last, why it is down
+        self._refused: set[int] = set()  # of those that are down, what is no fault of their settings
+        self.changes = 0  #: grows with each change of `errors`
         self._failing: set[int] = set()  # those that are to be tried again in this very `put`
         self._event = 0
         self._ids: dict[tuple[str, str], int] = {}
@@ -53,7 +52,7 @@ class ConfigObjects:
 
     def error_of(self, id: int) -> str:
         """Why an object is down; '' if it is not."""
-        return self._down[id][1] if id in self._down else ''
+        return self._down.get(id, '')
 
     @property
     def stored(self) -> Mapping[int, StoredObject]:
@@ -61,9 +60,9 @@ class ConfigObjects:
         return self._stored
 
     @property
-    def errors(self) -> dict[str, tuple[int, str]]:
+    def errors(self) -> Mapping[str, tuple[int, str]]:
         """By title: the event that an object was last tried to be used by, and why it is down."""
-        return {self._title(self._stored[id]): error for id, error in self._down.items()}
+        return self._errors
 
     def as_dict(self) -> dict[int, dict[str, Any]]:
         """What this worker has, for comparisons with other workers and with the ODB."""
@@ -82,15 +81,39 @@ class ConfigObjects:
         return len(self._stored)
 
     def put(self, changed: Iterable[StoredObject], gone: Collection[int] = (), event: int = 0) -> None:
-        """Take over objects as they are stored now. gone: IDs of those that no longer are. event: that tells of it."""
+        """Take over objects as they are stored now. gone: IDs of those that no longer are. event: that tells of it.
+
+        What cannot be used at first is tried again after the others: it may want what one of them had until now.
+        """
         self._event = event
         new = {item.id: item for item in changed if item.kind in self._order}
+        going = [self._stored[id] for id in gone if id in self._stored]
         touched = {*new, *gone}
-        for item in self._by_kind((self._stored[id] for id in gone if id in self._stored), reverse=True):
+        users = self._users_of(touched) - touched
+        attempts = _Attempts()
+        for item in self._by_kind(new.values()):
+            attempts.add(item, self._put(item))
+        for item in self._by_kind(going, reverse=True):
             self._remove(item)
-        self._put_all(new.values())
-        affected = self._users_of(touched) - touched
-        self._put_all(self._stored[id] for id in affected if id in self._stored)
+            attempts.now_and_then()
+        for item in self._by_kind(self._stored[id] for id in users if id in self._stored):
+            attempts.add(item, self._put(item))
+        kinds_touched = {item.kind for item in (*new.values(), *going)}
+        again = {item.id: item for item in attempts.failed}
+        again.update((id, self._stored[id]) for id in self._refused if self._stored[id].kind in kinds_touched)
+        for item in self._by_kind(again.values()):
+            self._settle(item, self._put(item))
+            attempts.now_and_then()
+        self._failing.clear()
+
+    def _settle(self, item: StoredObject, error: Exception | None) -> None:
+        if isinstance(error, ObjectDown):
+            self._set_down(item, str(error), 'it is down until that is put right')
+        elif error is not None:
+            if item.id not in self._refused:
+                logger.error('%s cannot be used', self._title(item), exc_info=error, extra={'action': 'object.failed'})
+            self._set_down(item, f'{type(error).__name__}: {error}', 'save it again, or restart')
+            self._refused.add(item.id)
 
     def _by_kind(self, items: Iterable[StoredObject], *, reverse: bool = False) -> list[StoredObject]:
         return sorted(items, key=lambda item: self._order[item.kind], reverse=reverse)
@@ -105,34 +128,13 @@ class ConfigObjects:
                     todo.append(user)
         return found
 
-    def _put_all(self, items: Iterable[StoredObject]) -> None:
-        """What cannot be used at first is tried again after the others: it may want what one of them had until now."""
-        failed = []
-        yielding = _Yielding()
-        is_halfway = False  # has one let go of what it had, and another one not yet of what that one is to have?
-        for item in self._by_kind(items):
-            error = self._put(item)
-            if error is not None:
-                failed.append(item)
-                is_halfway = is_halfway or not isinstance(error, ObjectDown)
-            if not is_halfway:
-                yielding.now_and_then()
-        for item in failed:
-            error = self._put(item)
-            if isinstance(error, ObjectDown):
-                self._set_down(item, str(error), 'it is down until that is put right')
-            elif error is not None:
-                logger.error('%s cannot be used', self._title(item), exc_info=error, extra={'action': 'object.failed'})
-                self._set_down(item, f'{type(error).__name__}: {error}', 'save it again, or restart')
-        self._failing.clear()
-
     def _put(self, item: StoredObject) -> Exception | None:
         """Returns why the object is down now."""
         kind = kinds()[item.kind]
         before = self._stored.get(item.id)
         self._forget(item.id)
         if before is not None and before.name != item.name:
-            self._alarms.end(self._title(before))
+            self._set_up(before)
         self._remember(item, kind)
         old = self._up.pop(item.id, None)
         half = self._runtimes.get(item.kind)
@@ -144,17 +146,19 @@ class ConfigObjects:
                     half.stop(old)
                 raise
             if half is not None:
+                half.release(item.id)
                 if old is None:
                     half.start(new)
                 else:
                     half.replace(old, new)
         except Exception as e:
             self._failing.add(item.id)
+            if half is not None:
+                half.hold(item)
             return e
         self._up[item.id] = new
         self._failing.discard(item.id)
-        self._down.pop(item.id, None)
-        self._alarms.end(self._title(item))
+        self._set_up(item)
         return None
 
     def _resolve(self, item: StoredObject, kind: Kind) -> ConfigObject:
@@ -167,20 +171,31 @@ class ConfigObjects:
         )
 
     def _set_down(self, item: StoredObject, what: str, what_to_do: str) -> None:
-        self._down[item.id] = (self._event, what)
+        self._down[item.id] = what
+        self._errors[self._title(item)] = (self._event, what)
+        self.changes += 1
         self._alarms.begin(self._title(item), what, what_to_do, action='object.down')
+
+    def _set_up(self, item: StoredObject) -> None:
+        """It is no longer down, or gone, or has another name."""
+        self._refused.discard(item.id)
+        if self._down.pop(item.id, None) is not None:
+            self._errors.pop(self._title(item), None)
+            self.changes += 1
+            self._alarms.end(self._title(item))
 
     def _remove(self, item: StoredObject) -> None:
         self._forget(item.id)
         self._stored.pop(item.id, None)
-        self._down.pop(item.id, None)
-        self._alarms.end(self._title(item))
+        self._set_up(item)
         old = self._up.pop(item.id, None)
         half = self._runtimes.get(item.kind)
-        if old is None or half is None:
+        if half is None:
             return
         try:
-            half.stop(old)
+            half.release(item.id)
+            if old is not None:
+                half.stop(old)
         except Exception:
             logger.exception('%s could not be stopped', self._title(item), extra={'action': 'object.failed'})
 
@@ -204,16 +219,25 @@ class ConfigObjects:
         return kinds()[item.kind].title(item.name)
 
 
-class _Yielding:
-    """Lets requests run while many objects are taken over."""
+class _Attempts:
+    """Objects that are taken over one after the other, requests running in between; but not while one has let go of what it
+    had, and another one not yet of what that one is to have.
+    """
 
     def __init__(self) -> None:
-        self._last = monotonic()
+        self.failed: list[StoredObject] = []
+        self._slices = Slices()
+        self._is_halfway = False
+
+    def add(self, item: StoredObject, error: Exception | None) -> None:
+        if error is not None:
+            self.failed.append(item)
+            self._is_halfway = self._is_halfway or not isinstance(error, ObjectDown)
+        self.now_and_then()
 
     def now_and_then(self) -> None:
-        if monotonic() - self._last > _SLICE:
-            gevent.sleep(0)
-            self._last = monotonic()
+        if not self._is_halfway:
+            self._slices.now_and_then()
 
 
 def _targets(kind: Kind, item: StoredObject) -> Iterator[int]:

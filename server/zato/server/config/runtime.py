@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_type_hints
 
+from zato.common.config.stored import StoredObject
 from zato.common.exception import ConfigError
 
 R = TypeVar('R', bound='type[Runtime]')
@@ -53,6 +54,12 @@ class Runtime:
         """The object changed, or one that it refers to did."""
         self.stop(old)
         self.start(new)
+
+    def hold(self, item: StoredObject) -> None:
+        """The object is there, and is down: where that matters, nothing else takes its place. Must not raise."""
+
+    def release(self, id: int) -> None:
+        """What `hold` did ends; without effect if it did nothing."""
 
     def ping(self, item: ConfigObject) -> dict[str, Any]:
         """Is what it connects to there? Returns what to show. Raises what is wrong."""

@@ -58,10 +58,11 @@ class Applier:
         self._revision = -1
         self._lock = RLock()
 
-    def apply(self) -> dict[str, str]:
+    def apply(self) -> dict[str, tuple[int, str]]:
         """Load what changed. A module that fails here stays as it was in this worker, with an alarm.
 
-        Returns what is wrong, by module. Raises ODBUnavailable; what is loaded then goes on being served.
+        Returns, by module, the event that it was tried to be loaded by, and why it failed. Raises ODBUnavailable; what is
+        loaded then goes on being served.
         """
         with self._lock:
             snapshot = self._store.read()
@@ -76,7 +77,7 @@ class Applier:
                 else:
                     self._apply_each(changed)
                 self._revision = snapshot.revision
-            return {f'Module `{name}`': error for name, error in self._errors.items()}
+            return {f'Module `{name}`': (self._tried.get(name, 0), error) for name, error in self._errors.items()}
 
     def state_of(self, path: str) -> dict[str, Any]:
         """For receipts: what the last attempt at this path came to, and what this worker serves from it."""

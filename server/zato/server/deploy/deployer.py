@@ -88,7 +88,7 @@ class Deployer:
             return
         self._is_away = False
         for directory in directories:
-            if directory.is_dir():
+            if os.path.isdir(directory):
                 for path in in_order(filter(is_deployable, directory.iterdir())):
                     self.deploy(path, retry=retry and str(path) not in late)
 
@@ -116,11 +116,11 @@ class Deployer:
         """Now and then: try again what the ODB was not there for, and end alarms of files that are gone."""
         later, self._later = self._later, set()
         for path in in_order(later):
-            if path.is_dir():
+            if os.path.isdir(path):
                 self.scan([path])
             else:
                 self.deploy(path)
-        for path in [path for path in self._alarmed if not path.exists()]:
+        for path in [path for path in self._alarmed if not os.path.exists(path)]:
             self._end_alarm(path)
 
     def _deploy_changed(self, path: Path, source: bytes, retry: bool) -> None:
@@ -227,7 +227,7 @@ class Deployer:
 
     def _is_elsewhere(self, version: ModuleVersion, path: Path) -> bool:
         """Was it deployed from another file of this very server, which is still there?"""
-        return version.server == self._store.server and version.path != str(path) and Path(version.path).exists()
+        return version.server == self._store.server and version.path != str(path) and os.path.exists(version.path)
 
     def _refuse(self, path: Path, seen: Seen, e: DeploymentError) -> None:
         if isinstance(e, CheckFailed):
@@ -290,7 +290,7 @@ class Deployer:
             and version.sha256 == digest
             and version.server == self._store.server
             and not snapshot.dependants(name)
-            and not Path(version.path).exists()
+            and not os.path.exists(version.path)
         ]
 
     def _run_check(

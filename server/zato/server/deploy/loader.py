@@ -16,6 +16,7 @@ from importlib.util import spec_from_loader
 from pathlib import Path, PurePath
 from types import CodeType, ModuleType
 
+from zato.common.config.field import clean_name, shown
 from zato.common.exception import DeploymentError
 from zato.server.service.base import Service
 from zato.server.service.compiled import CompiledService, compile_service, has_handler
@@ -231,6 +232,13 @@ def compile_services(module: ModuleType, own_name: str, path: str) -> dict[str, 
             raise DeploymentError(f'attribute `name` of class {cls.__name__} must be text, not {name!r}', path=path)
         if not name.isprintable():
             raise DeploymentError(f'{name!r}, the name of class {cls.__name__}, cannot be printed', path=path)
+        try:
+            is_clean = clean_name(name) == name
+        except ValueError as e:
+            raise DeploymentError(f'{shown(name)}, the name of class {cls.__name__}, {e}', path=path) from None
+        if not is_clean:
+            text = 'must not begin or end with a space, and be in the form NFC of Unicode'
+            raise DeploymentError(f'{shown(name)}, the name of class {cls.__name__}, {text}', path=path)
         if name in found:
             other = found[name].cls.__name__
             raise DeploymentError(f'classes {other} and {cls.__name__} are both called `{name}`', path=path)

@@ -41,15 +41,17 @@ class DeploymentRole:
         for directory in self._directories:
             self._queue.put(directory)
         while True:
+            path: Path | None = None
             try:
                 path = self._queue.get(timeout=_LOOK_EVERY)
             except Empty:
-                self._deployer.tend()
-                continue
+                pass
             try:
-                if path in self._directories:
+                if path is None:
+                    self._deployer.tend()
+                elif path in self._directories:
                     self._deployer.scan([path])
                 else:
                     self._deployer.deploy(path)
             except Exception:
-                logger.exception('Deploying %s failed', path, extra={'action': 'deploy.failed'})
+                logger.exception('Deploying %s failed', path or 'later', extra={'action': 'deploy.failed'})

@@ -7,6 +7,7 @@ loaded anew, for itself or for what it imports. Texts are kept in the server's d
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -14,12 +15,14 @@ from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from time import time
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from zato.common.config.kind import find_kind
 from zato.common.exception import Conflict, NotFound
+from zato.common.odb.database import ODBUnavailable
 from zato.common.odb.tables import module, module_source, module_version, pickup_seen
 from zato.server.propagate.changes import Change
 from zato.server.propagate.configuration import Writer
@@ -28,7 +31,10 @@ from zato.server.propagate.ledger import Actor, Entry, Ledger
 from zato.server.propagate.objects import objects_by_name, referrers
 from zato.server.propagate.odb import ODB
 
+logger = logging.getLogger(__name__)
+
 _AT_ONCE = 500  #: values in one statement
+_KEEP_TEXTS = 3_600.0  #: seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,11 +311,14 @@ class ModuleStore:
             connection.execute(delete(module_source).where(module_source.c.sha256.not_in(used)))
 
     def _discard_texts(self) -> None:
-        """Copies of what is no longer active; the ODB has it."""
-        active = {version.sha256 for version in self.read().modules.values()}
-        for path in self._texts.glob('*.py'):
-            if path.stem not in active:
-                path.unlink(missing_ok=True)
+        """Copies of what has not been active for a while; the ODB has it. Others may be about to read those of just now."""
+        try:
+            active = {version.sha256 for version in self.read().modules.values()}
+            for path in self._texts.glob('*.py'):
+                if path.stem not in active and time() - path.stat().st_mtime > _KEEP_TEXTS:
+                    path.unlink(missing_ok=True)
+        except (ODBUnavailable, OSError) as e:
+            logger.info('Old texts are discarded another time: %s', e)
 
 
 _VERSIONS = select(module_version, module.c.name, module.c.revision, module.c.number.label('active')).join(

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import gevent
 
+from zato.server.config.cooperation import let_others_run
 from zato.server.http.chunked import ChunkedBody
 from zato.server.http.head import Head, Reject, check_line_ends, parse_head, skip_empty_lines
 from zato.server.http.limits import BLOCK
 from zato.server.http.message import CLOSE, KEEP_ALIVE, Request, Response, serialize
-from zato.server.http.transport import let_others_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable

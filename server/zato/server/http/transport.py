@@ -19,19 +19,6 @@ READ, WRITE = 1, 2
 _RECEIVE = 65_536
 
 
-def let_others_run() -> None:
-    """Wait until the event loop has looked at all sockets.
-
-    gevent.sleep(0) does not wait for that: the loop looks only after it has run fifty of what such calls ask it to run.
-    """
-    hub = get_hub()
-    timer = hub.loop.timer(0.0)
-    try:
-        hub.wait(timer)
-    finally:
-        timer.close()
-
-
 class Transport(Protocol):
     def receive(self) -> bytes:
         """What has arrived, waiting for it if there is nothing; b'' once the client has closed its side."""

@@ -17,9 +17,14 @@ from gevent.event import Event
 from gunicorn.workers.ggevent import GeventWorker
 
 from zato.common.alarm import Alarms
+from zato.common.odb.database import Database
+from zato.common.version import version
 from zato.server.deploy.checker import die_with_parent
+from zato.server.process.control import ControlServer
 from zato.server.process.loop import Loop
+from zato.server.process.odb_check import check_odb
 from zato.server.process.worker import Worker
+from zato.server.propagate.odb import ODB
 from zato.server.service.invoker import Call
 
 if TYPE_CHECKING:
@@ -121,11 +126,15 @@ class ZatoWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         """The worker once it serves; None if it was told to stop before that. Only the server's first start may fail."""
         from zato.server.process.application import access_log_file
 
+        settings = self.app.settings
         pause = _RETRY_FIRST
         alarms = Alarms()
+        probe: ODB | None = None
         while not self._stop.is_set():
             try:
-                worker = Worker(self.app.settings, access_log_file(), self.arbiter.share(self.slot), alarms)
+                if probe is not None:
+                    check_odb(probe, settings)  # most often what is missing, and cheaper than building everything
+                worker = Worker(settings, access_log_file(), self.arbiter.share(self.slot), alarms)
                 self._worker = worker
                 worker.start(self.sockets)
             except Exception as e:
@@ -134,13 +143,24 @@ class ZatoWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
                     self._report({'pid': os.getpid(), 'error': f'{type(e).__name__}: {e}'[:_LONGEST_REASON]})
                     sys.exit(_BOOT_ERROR)
                 alarms.begin('worker', f'it cannot start: {e}', 'see the reason', action='worker.start.failed')
-                self._stop.wait(pause * (0.5 + random.random()))
+                probe = probe or ODB(Database(settings.odb))
+                self._wait(pause * (0.5 + random.random()), alarms)
                 pause = min(pause * 2, _RETRY_MOST)
             else:
                 alarms.end('worker')
+                if probe is not None:
+                    probe.close()
                 self._report({'pid': os.getpid()})
                 return worker
         return None
+
+    def _wait(self, seconds: float, alarms: Alarms) -> None:
+        """Before the next try to start; `zato info` shows meanwhile why this worker does not serve."""
+        info = {'pid': os.getpid(), 'version': version, 'is_ready': False, 'roles': [], 'modules': []}
+        control = ControlServer(self.app.settings.sockets, {'info': lambda: {**info, 'alarms': alarms.as_list()}})
+        control.start()
+        self._stop.wait(seconds)
+        control.stop()
 
     def _report(self, report: dict[str, Any]) -> None:
         os.write(self.arbiter.report_write, json.dumps(report).encode() + b'\n')

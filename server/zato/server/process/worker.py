@@ -226,11 +226,11 @@ class Worker:
         self._follower.apply_all()
 
     def _disappear(self) -> None:
-        try:
-            self._housekeeping.release()
-            self._presence.disappear()
-        except ODBUnavailable as e:
-            logger.info('The ODB will find out by itself that this worker has ended: %s', e)
+        for leave in (self._presence.disappear, self._housekeeping.release):
+            try:
+                leave()
+            except ODBUnavailable as e:
+                logger.info('The ODB will find out by itself that this worker has ended: %s', e)
 
     def _follow(self) -> None:
         self._follower.start()

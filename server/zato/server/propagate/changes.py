@@ -19,7 +19,7 @@ from zato.common.config.kind import OWN_KEYS, Kind, find_kind, kinds
 from zato.common.config.option import nearest, to_bool
 from zato.common.config.stored import StoredObject, Target, masked, missing_settings, read_settings
 from zato.common.crypto import Cipher, new_password
-from zato.common.exception import BadRequest, Conflict, HTTPException, NotFound
+from zato.common.exception import BadRequest, Conflict, CryptoError, HTTPException, NotFound
 from zato.common.odb.tables import audit, config_object
 from zato.server.propagate import objects
 from zato.server.propagate.ledger import Entry, Ledger
@@ -27,6 +27,10 @@ from zato.server.propagate.rows import write_objects
 
 Action = Literal['create', 'edit', 'delete']
 ACTIONS: tuple[str, ...] = get_args(Action)
+
+_MOST_PROBLEMS = 100  #: in one answer
+_MOST_HINTS = 20  #: of them with the name that may be meant
+_MOST_NAMES = 2_000  #: among which that one is looked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +45,7 @@ class Change:
     name: Any = None
     is_active: Any = None
     version: int | None = None
-    given: Mapping[str, Any] = field(default_factory=dict)
+    given: Mapping[str, Any] = field(default_factory=dict, repr=False)  # passwords among it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +106,7 @@ class ChangeSet:
         self._stored_names: dict[tuple[str, str], int] = {}  # as they are
         self._before: dict[int, StoredObject | None] = {}  # of what is touched
         self._deleted: dict[int, StoredObject] = {}
+        self._known_names: dict[str, list[str]] = {}
 
     def apply(self, changes: Sequence[Change]) -> list[Result]:
         """Raises BadRequest, Conflict or NotFound, whose text has a line for everything that is wrong."""
@@ -124,8 +129,9 @@ class ChangeSet:
             return
         errors = {error for error, _ in self._problems}
         error = errors.pop() if len(errors) == 1 else BadRequest
-        text = '\n'.join(dict.fromkeys(text for _, text in self._problems))
-        raise error(msg=text, needs_msg=True)
+        texts = list(dict.fromkeys(text for _, text in self._problems))
+        more = [f'and {len(texts) - _MOST_PROBLEMS} more'] if len(texts) > _MOST_PROBLEMS else []
+        raise error(msg='\n'.join([*texts[:_MOST_PROBLEMS], *more]), needs_msg=True)
 
     # Reading
 
@@ -193,7 +199,9 @@ class ChangeSet:
         self._check_version(change, before, title)
         if change.action == 'delete':
             self._deleted[id] = before
-            del self._objects[id], self._names[before.kind, before.name]
+            del self._objects[id]
+            if self._names.get((before.kind, before.name)) == id:  # and not that of another one, renamed to it
+                del self._names[before.kind, before.name]
             return id
         name = before.name if change.id is None or change.name is None else self._clean(change, title)
         if name != before.name and not change.kind.is_renamable and not self._is_system:
@@ -238,7 +246,7 @@ class ChangeSet:
             return 0
         id = self._names.get((change.kind.name, _name_or_empty(change.name)), 0)
         if not id:
-            hint = nearest(_name_or_empty(change.name), self._all_names(change.kind.name))
+            hint = self._hint(_name_or_empty(change.name), [change.kind.name])
             self._problem(f'There is no {title}{hint}', NotFound)
         return id
 
@@ -286,8 +294,11 @@ class ChangeSet:
 
     def _encrypt(self, value: str, before: str | None) -> str:
         """The old text if it says the same: each encryption gives another one."""
-        if before and not is_variable(before) and self._cipher.decrypt(before) == value:
-            return before
+        try:
+            if before and not is_variable(before) and self._cipher.decrypt(before) == value:
+                return before
+        except CryptoError:
+            pass  # it was encrypted with another key, and is replaced now
         return self._cipher.encrypt(value)
 
     def _find_target(self, target: Target, title: str) -> int:
@@ -309,12 +320,21 @@ class ChangeSet:
             choices = ' or '.join(f'{kind}/{name}' for kind, name in _candidates(target) if (kind, name) in self._names)
             self._problem(f'{title}: `{declared.name}`: there are several of that name; say {choices}')
         else:
-            hint = nearest(target.name, [name for kind in declared.refers_to for name in self._all_names(kind)])
+            hint = self._hint(target.name, declared.refers_to)
             self._problem(f'{title}: `{declared.name}`: there is no {labels} {shown(target.name)}{hint}')
         return 0
 
+    def _hint(self, name: str, kinds_: Iterable[str]) -> str:
+        """The name that may be meant, in the first few problems: others wait for their turn to write."""
+        if len(self._problems) >= _MOST_HINTS:
+            return ''
+        return nearest(name, [known for kind in kinds_ for known in self._all_names(kind)])
+
     def _all_names(self, kind: str) -> list[str]:
-        return list(self._connection.execute(select(config_object.c.name).where(config_object.c.kind == kind)).scalars())
+        if kind not in self._known_names:
+            query = select(config_object.c.name).where(config_object.c.kind == kind).limit(_MOST_NAMES)
+            self._known_names[kind] = list(self._connection.execute(query).scalars())
+        return self._known_names[kind]
 
     # Checking what all changes together lead to
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -47,6 +47,23 @@ class Outcome:
         return {'event': self.event, 'pending': list(self.pending), 'failed': {k: dict(v) for k, v in self.failed.items()}}
 
 
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """A worker wants to be told at `reply` when another one is past `event`, and what has failed there since `since`."""
+
+    reply: str
+    with_modules: bool
+    event: int
+    since: int
+
+    @property
+    def key(self) -> tuple[str, bool]:
+        return self.reply, self.with_modules
+
+    def with_other(self, other: _Ask) -> _Ask:
+        return replace(self, event=max(self.event, other.event), since=min(self.since, other.since))
+
+
 class Writer:
     """Transactions that change configuration, for whoever does not wait for other workers."""
 
@@ -86,7 +103,7 @@ class Configuration:
         self._presence = presence
         self._heard: dict[str, Progress] = {}  # worker's ID → how far it said it is
         self._news = Event()  # set, then replaced, whenever something was heard
-        self._askers: dict[str, tuple[int, int]] = {}  # socket → event that it waits for, first of those it asks about
+        self._asks: dict[tuple[str, bool], _Ask] = {}  # what other workers wait for
 
     def apply(self, changes: Sequence[Change], actor: Actor, *, is_system: bool = False) -> Outcome:
         """All of them or none. Raises BadRequest, Conflict, NotFound, ODBUnavailable."""
@@ -94,12 +111,14 @@ class Configuration:
             lambda ledger: self._writer.change_set(ledger, is_system=is_system).apply(changes), actor
         )
         written = sum(result.is_changed for result in results)
-        return self.wait_for(event if written else 0, tuple(results), since=event - written + 1)
+        return self.wait_for(event if written else 0, tuple(results), since=event - written + 1, with_modules=False)
 
-    def wait_for(self, event: int, results: tuple[Result, ...] = (), *, since: int = 0) -> Outcome:
+    def wait_for(
+        self, event: int, results: tuple[Result, ...] = (), *, since: int = 0, with_modules: bool = True
+    ) -> Outcome:
         """Tell all workers of this event, and wait until those that live have applied it, for five seconds at most.
 
-        since: the first of the events that were written with it.
+        since: the first of the events that were written with it. with_modules: are modules to be loaded too?
         """
         if not event:
             return Outcome(results=results, failed={})
@@ -110,40 +129,43 @@ class Configuration:
             logger.warning('It is not known which workers have applied event %d: %s', event, e)
             peers, unknown = [], (_UNKNOWN,)
         since = since or event
-        message = {'event': event, 'since': since, 'reply': str(self._presence.socket)}
-        send((peer.socket for peer in peers if peer.is_here), message)
+        ask = _Ask(str(self._presence.socket), with_modules, event, since)
+        send((peer.socket for peer in peers if peer.is_here), asdict(ask))
         self._follower.catch_up()
-        outcome = self._wait(event, since, results, peers)
+        outcome = self._wait(ask, results, peers)
         return replace(outcome, pending=(*outcome.pending, *unknown))
 
     def receive(self, message: dict[str, Any]) -> None:
         """What another worker of this host said: that there is something new, or how far it is."""
         if 'reply' in message:
-            event, since = self._askers.get(message['reply'], (0, message['since']))
-            self._askers[message['reply']] = (max(message['event'], event), min(message['since'], since))
+            ask = _Ask(**message)
+            before = self._asks.get(ask.key)
+            self._asks[ask.key] = ask.with_other(before) if before is not None else ask
             self._follower.wake()
             self.moved()
         elif 'event' in message:
             self._follower.wake()
         else:
-            self._heard[message['worker']] = Progress(message['applied'], message['failed'])
+            worker = message.pop('worker')
+            self._heard[worker] = Progress(**message)
             self._tell_waiting()
 
     def moved(self) -> None:
         """This worker is further than before: tell those who wait for that."""
         progress = self._follower.progress
-        for path, (event, since) in list(self._askers.items()):
-            if event <= progress.applied:
-                del self._askers[path]
-                failed = progress.shortened(since)
-                send([path], {'worker': self._presence.id, 'applied': progress.applied, 'failed': failed})
+        for key, ask in list(self._asks.items()):
+            if progress.is_past(ask.event, with_modules=ask.with_modules):
+                del self._asks[key]
+                failed = progress.shortened(ask.since)
+                answer = {'worker': self._presence.id, 'applied': progress.applied, 'loaded': progress.loaded}
+                send([ask.reply], {**answer, 'failed': failed})
         self._tell_waiting()
 
     def _tell_waiting(self) -> None:
         news, self._news = self._news, Event()
         news.set()
 
-    def _wait(self, event: int, since: int, results: tuple[Result, ...], peers: Sequence[Peer]) -> Outcome:
+    def _wait(self, ask: _Ask, results: tuple[Result, ...], peers: Sequence[Peer]) -> Outcome:
         end = monotonic() + _PATIENCE
         pause = _LOOK_FIRST
         look_at = monotonic() + pause  # however much news there is: not all workers can send it
@@ -152,12 +174,12 @@ class Configuration:
         while True:
             news = self._news
             for id, peer in list(waiting.items()):
-                progress = self._heard.get(id, peer.progress)
-                if max(progress.applied, peer.progress.applied) >= event:
-                    del waiting[id]
-                    newest = progress if progress.applied >= event else peer.progress
-                    failed[peer.name] = newest.failed_since(since)
-            is_own_done = self._follower.progress.applied >= event
+                for progress in (self._heard.get(id), peer.progress):
+                    if progress is not None and progress.is_past(ask.event, with_modules=ask.with_modules):
+                        failed[peer.name] = progress.failed_since(ask.since)
+                        del waiting[id]
+                        break
+            is_own_done = self._follower.progress.is_past(ask.event, with_modules=ask.with_modules)
             left = end - monotonic()
             if (not waiting and is_own_done) or left <= 0:
                 break
@@ -167,12 +189,12 @@ class Configuration:
                 look_at = monotonic() + pause
                 waiting = self._look_again(waiting)
         pending = [peer.name for peer in waiting.values()] + ([] if is_own_done else [self._presence.name])
-        failed[self._presence.name] = self._follower.progress.failed_since(since)
+        failed[self._presence.name] = self._follower.progress.failed_since(ask.since)
         applied = [name for name in failed if name not in pending]
         self._heard = {id: progress for id, progress in self._heard.items() if id in {peer.id for peer in peers}}
         return Outcome(
             results=results,
-            event=event,
+            event=ask.event,
             applied=tuple(sorted(applied)),
             pending=tuple(pending),
             failed={name: errors for name, errors in failed.items() if errors},

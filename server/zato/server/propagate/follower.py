@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 MODULE = 'module'  #: kind of the events that tell of deployed modules
 _POLL = 1.0  #: seconds
+_LONGEST_PAUSE = 30.0  #: seconds between tries to load modules
 _AT_ONCE = 2_000
 _SUBJECT = 'ODB'  #: of the alarm
 
@@ -33,6 +34,7 @@ class _News:
     """What is behind some events. position: of the last one. more: are there further ones?"""
 
     position: int
+    at: float | None = None
     objects: list[StoredObject] = field(default_factory=list)
     gone: list[int] = field(default_factory=list)
     modules: int = 0  # the last event that tells of a module
@@ -40,7 +42,7 @@ class _News:
 
 
 class Follower:
-    """apply_modules: loads what is deployed and returns why some of it failed, by module; it may take long.
+    """apply_modules: loads what is deployed; returns what failed, by module: the event, and why. It may take long.
 
     moved: called whenever `progress` has grown.
     """
@@ -49,7 +51,7 @@ class Follower:
         self,
         odb: ODB,
         objects: ConfigObjects,
-        apply_modules: Callable[[], dict[str, str]],
+        apply_modules: Callable[[], dict[str, tuple[int, str]]],
         moved: Callable[[], None],
         alarms: Alarms,
     ) -> None:
@@ -59,9 +61,11 @@ class Follower:
         self._moved = moved
         self._alarms = alarms
         self._position = -1
+        self._position_at: float | None = None  # by the ODB's clock, which tells that event from another one of its number
         self._modules_wanted = 0  # event up to which modules are to be loaded
         self._modules_loaded = 0
         self._module_errors: dict[str, tuple[int, str]] = {}
+        self._changes = 0  # of `_module_errors`
         self._is_away = False  # has it been logged that the ODB is?
         self._lock = RLock()
         self._woken = Event()
@@ -71,8 +75,12 @@ class Follower:
     @property
     def progress(self) -> Progress:
         waits_for_modules = self._modules_loaded < self._modules_wanted
-        applied = self._modules_loaded if waits_for_modules else self._position
-        return Progress(applied, {**self._objects.errors, **self._module_errors})
+        return Progress(
+            applied=self._position,
+            loaded=self._modules_loaded if waits_for_modules else self._position,
+            failed={**self._objects.errors, **self._module_errors} if self._module_errors else self._objects.errors,
+            changes=self._changes + self._objects.changes,
+        )
 
     @property
     def position(self) -> int:
@@ -83,7 +91,7 @@ class Follower:
         """Everything there is; the newest event is read first, so that none is missed. Raises ODBUnavailable."""
         self._reload()
         self._modules_loaded = self._modules_wanted = self._position
-        self._load_modules(self._position)
+        self._module_errors = self._apply_modules()
 
     def start(self) -> None:
         self._greenlets = [gevent.spawn(self._follow), gevent.spawn(self._follow_modules)]
@@ -126,23 +134,23 @@ class Follower:
             return False
         self._objects.put(news.objects, news.gone, news.position)
         self._want_modules(news.modules)
-        self._position = news.position
+        self._position, self._position_at = news.position, news.at
         self._moved()
         return news.more
 
     def _reload(self) -> None:
-        position, stored = self._odb.read(lambda connection: (_newest(connection), all_objects(connection)))
+        position, at, stored = self._odb.read(_everything)
         known = self._objects.stored
         there = {item.id for item in stored}
         self._objects.put([item for item in stored if known.get(item.id) != item], known.keys() - there, position)
-        self._position = position
+        self._position, self._position_at = position, at
 
     def _look(self, connection: Connection) -> _News | None:
         counter = connection.execute(select(config_counter.c.event, config_counter.c.pruned)).one()
+        if counter.pruned > self._position or _time_of(connection, self._position) != self._position_at:
+            return None  # or the ODB was restored from a backup
         if counter.event == self._position:
             return _News(self._position)
-        if counter.pruned > self._position or counter.event < self._position:
-            return None  # or the ODB was restored from a backup
         rows = connection.execute(
             select(config_event).where(config_event.c.id > self._position).order_by(config_event.c.id).limit(_AT_ONCE)
         ).all()
@@ -150,6 +158,7 @@ class Follower:
         found = objects_by_id(connection, ids)
         return _News(
             position=rows[-1].id if rows else self._position,
+            at=rows[-1].at if rows else self._position_at,
             objects=list(found.values()),
             gone=[id for id in ids if id not in found],
             modules=max((row.id for row in rows if row.kind == MODULE), default=0),
@@ -174,28 +183,32 @@ class Follower:
                 gevent.sleep(_POLL)
 
     def _follow_modules(self) -> None:
+        pause = _POLL
         while True:
             self._modules_woken.wait()
             self._modules_woken.clear()
             wanted = self._modules_wanted
             try:
-                self._load_modules(wanted)
-            except Exception:
-                logger.exception('Loading modules failed', extra={'action': 'follow.failed'})
-                gevent.sleep(_POLL)
+                self._module_errors = self._apply_modules()
+            except Exception as e:
+                if not isinstance(e, ODBUnavailable):  # of which another alarm tells
+                    logger.exception('Loading modules failed', extra={'action': 'follow.failed'})
+                gevent.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
                 self._modules_woken.set()
                 continue
+            pause = _POLL
             self._modules_loaded = wanted
+            self._changes += 1
             self._moved()
 
-    def _load_modules(self, event: int) -> None:
-        errors = {}
-        for name, error in self._apply_modules().items():
-            before = self._module_errors.get(name)
-            errors[name] = before if before is not None and before[1] == error else (event, error)
-        self._module_errors = errors
 
-
-def _newest(connection: Connection) -> int:
+def _everything(connection: Connection) -> tuple[int, float | None, list[StoredObject]]:
+    """The newest event, read first, its time, and all objects."""
     newest: int = connection.execute(select(config_counter.c.event)).scalar_one()
-    return newest
+    return newest, _time_of(connection, newest), all_objects(connection)
+
+
+def _time_of(connection: Connection, event: int) -> float | None:
+    """None if it is not in the log."""
+    return connection.execute(select(config_event.c.at).where(config_event.c.id == event)).scalar()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable
+from typing import Any
 
 import gevent
 import psycopg
 from gevent import get_hub
 
 from zato.common.odb.address import ODBAddress
+from zato.common.odb.database import POSTGRESQL
 from zato.server.propagate.ledger import CHANNEL
 
 logger = logging.getLogger(__name__)
@@ -43,23 +45,24 @@ class Listener:
                     connection.execute(f'LISTEN {CHANNEL}')
                     pause = _RETRY_FIRST
                     self._listen(connection)
-            except (psycopg.Error, OSError) as e:
+            except Exception as e:
                 logger.info('Changes are looked for each second until PostgreSQL tells of them again: %s', e)
             gevent.sleep(pause * (0.5 + random.random()))
             pause = min(pause * 2, _RETRY_MOST)
 
     def _connect(self) -> psycopg.Connection[tuple[object, ...]]:
         address = self._address
-        return psycopg.connect(
-            dbname=address.db_name,
-            host=address.host or None,
-            port=address.port or None,
-            user=address.username or None,
-            password=address.password or None,
-            autocommit=True,
-            connect_timeout=5,
-            application_name='zato listener',
-        )
+        arguments: dict[str, Any] = {
+            **POSTGRESQL,
+            'application_name': 'zato listener',
+            'dbname': address.db_name,
+            'host': address.host or None,
+            'port': address.port or None,
+            'user': address.username or None,
+            'password': address.password or None,
+            'autocommit': True,
+        }
+        return psycopg.connect(**arguments)
 
     def _listen(self, connection: psycopg.Connection[tuple[object, ...]]) -> None:
         self._heard()

@@ -20,6 +20,7 @@ T = TypeVar('T')
 
 _READERS = 2
 _READ_TIMEOUT, _WRITE_TIMEOUT = 10.0, 20.0  #: seconds
+_CLOSE_TIMEOUT = 0.5
 
 
 class ODB:
@@ -58,6 +59,10 @@ class ODB:
             raise ODBUnavailable(msg=f'{self.database.address}: no answer in {timeout:g} s; {problem}') from None
 
     def close(self) -> None:
+        """A thread that waits for its turn to write ends once it has had it."""
+        for pool in (self._readers, self._writer):
+            with gevent.Timeout(_CLOSE_TIMEOUT, False):  # type: ignore[arg-type]  # False ends the block without an exception
+                pool.kill()
         self.database.close()
 
     def _run(self, pool: ThreadPool, run: Callable[[], T], timeout: float) -> T:

@@ -26,12 +26,20 @@ DEAD_AFTER = 12.0
 _MOST, _LONGEST = 100, 400  #: failures, and characters of each, that workers tell each other
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a worker is. applied: all events up to this one. failed: object → event that could not be applied, why."""
+    """How far a worker is. applied: all events up to this one, but for those of modules; loaded: those too.
+
+    failed: object → event that could not be applied, why. changes: grows with each change of `failed`.
+    """
 
     applied: int
+    loaded: int
     failed: Mapping[str, tuple[int, str]]
+    changes: int = 0
+
+    def is_past(self, event: int, *, with_modules: bool) -> bool:
+        return (self.loaded if with_modules else self.applied) >= event
 
     def failed_since(self, event: int) -> dict[str, str]:
         """Why what was told by this event, or later, could not be applied, by object."""
@@ -68,7 +76,11 @@ def this_host() -> str:
         boot = Path('/proc/sys/kernel/random/boot_id').read_text(encoding='ascii').strip()
     except OSError:
         boot = ''
-    return f'{gethostname()} {boot}'.strip()
+    try:
+        mounts = os.readlink('/proc/self/ns/mnt')  # containers with one name see each other's files only if it is the same
+    except OSError:
+        mounts = ''
+    return f'{gethostname()} {boot} {mounts}'.strip()
 
 
 class Presence:
@@ -83,7 +95,7 @@ class Presence:
         self._lock = FileLock(sockets / f'worker-{self.id}.lock')
         self._progress = progress
         self._lock_path = sockets / f'worker-{self.id}.lock'
-        self._told = Progress(-1, {})
+        self._told = (-1, -1, 0)  # what the row says: applied, loaded, changes of what failed
         # A forked child must not keep this worker alive after it has died.
         os.register_at_fork(after_in_child=self._lock.close)
 
@@ -96,11 +108,12 @@ class Presence:
         """Say that this worker lives, and how far it is. Raises ODBUnavailable."""
         progress = self._progress()
         self._odb.write(lambda connection: self._beat(connection, progress))
-        self._told = progress
+        self._told = (progress.applied, progress.loaded, progress.changes)
 
     def beat_if_new(self) -> None:
         """Say how far this worker is, if that has not been said. Raises ODBUnavailable."""
-        if self._progress() != self._told:
+        progress = self._progress()
+        if (progress.applied, progress.loaded, progress.changes) != self._told:
             self.beat()
 
     def disappear(self) -> None:
@@ -113,7 +126,12 @@ class Presence:
 
     def _beat(self, connection: Connection, progress: Progress) -> None:
         now = self._odb.database.now
-        values = {'heartbeat': now, 'applied_event': progress.applied, 'failed': json.dumps(progress.shortened())}
+        values = {
+            'heartbeat': now,
+            'applied_event': progress.applied,
+            'loaded_event': progress.loaded,
+            'failed': json.dumps(progress.shortened(), ensure_ascii=False),
+        }
         if connection.execute(update(table).where(table.c.id == self.id).values(values)).rowcount:
             return
         connection.execute(
@@ -140,8 +158,11 @@ def live_workers(odb: ODB) -> list[Peer]:
 
 
 def is_alive(peer: Peer) -> bool:
-    """As far as this host can tell."""
-    return not peer.is_here or is_locked(Path(peer.lock))
+    """As far as this process can tell."""
+    try:
+        return not peer.is_here or is_locked(Path(peer.lock))
+    except PermissionError:
+        return True  # another user's, on this host
 
 
 def _peer_from(row: Row[tuple[object, ...]]) -> Peer:
@@ -152,7 +173,7 @@ def _peer_from(row: Row[tuple[object, ...]]) -> Peer:
         is_here=row.host == this_host(),
         socket=row.socket,
         lock=row.lock,
-        progress=Progress(row.applied_event, json.loads(row.failed)),
+        progress=Progress(applied=row.applied_event, loaded=row.loaded_event, failed=json.loads(row.failed)),
     )
 
 

@@ -48,16 +48,20 @@ class WakeSocket:
 
     def _run(self, own: socket.socket) -> None:
         while True:
-            data = own.recv(_LARGEST)
             try:
+                data = own.recv(_LARGEST)
                 self._receive(json.loads(data))
             except Exception:
+                if self._socket is None:
+                    return
                 logger.exception('A message from another worker was not understood', extra={'action': 'wake.failed'})
 
 
 def send(paths: Iterable[str], message: dict[str, Any]) -> None:
     """To whoever is there, without waiting for anybody."""
-    data = json.dumps(message).encode()
+    data = json.dumps(message, ensure_ascii=False).encode('utf-8', 'backslashreplace')
+    if len(data) > _LARGEST:
+        return  # who waits for it reads the ODB
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as own:
         own.setblocking(False)
         for path in paths:

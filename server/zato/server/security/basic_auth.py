@@ -39,7 +39,7 @@ class BasicAuth:
     def identify(self, headers: Mapping[bytes, bytes]) -> Principal | None:
         """Who sent these headers; None if the credentials are missing or wrong."""
         header = headers.get(b'authorization')
-        return self.principal if header is not None and self._accepts(header) else None
+        return self.principal if header is not None and self.password and self._accepts(header) else None
 
     def _accepts(self, header: bytes) -> bool:
         if compare_digest(header, self._header):

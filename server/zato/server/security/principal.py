@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from zato.common.config.kind import ROLES, Role
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """name: as the audit trail has it. role: what it may do with admin services."""
+    """name: as the audit trail has it. role: what it may do with admin services; '' for nothing."""
 
     name: str
-    role: Role
+    role: Role | Literal['']
 
     def may(self, role: Role) -> bool:
         """Does its role include `role`?"""
-        return ROLES.index(self.role) >= ROLES.index(role)
+        return self.role != '' and ROLES.index(self.role) >= ROLES.index(role)
 
 
 #: Whoever calls without credentials.
-ANONYMOUS = Principal('anonymous', 'viewer')
+ANONYMOUS = Principal('anonymous', '')

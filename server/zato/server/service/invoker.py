@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import gevent
 
 from zato.common.exception import ZatoException
+from zato.server.security.principal import Principal
 from zato.server.service.base import Service
 from zato.server.service.data import Request, Response
 
 if TYPE_CHECKING:
     from zato.server.http.message import Request as HTTPMessage
-    from zato.server.security.principal import Principal
     from zato.server.service.compiled import CompiledService
     from zato.server.service.store import ServiceStore
 
@@ -68,6 +68,16 @@ class Call:
         self.principal = principal
         self.depth: int = caller.depth + 1 if caller is not None else 0
         self.started = monotonic()
+
+    @property
+    def acting(self) -> Principal:
+        """Who acts: whom it is run for, or else the users' service that takes part in it, since that is trusted code."""
+        call: Call | None = self
+        while call is not None:
+            if not call.service.is_internal:
+                return Principal(f'service {call.service.name} (called by {self.principal.name})', 'admin')
+            call = call.caller
+        return self.principal
 
 
 class Invoker:
@@ -123,7 +133,7 @@ class Invoker:
 
     def invoke_async_from(self, caller: Call, name: str, payload: Any) -> str:
         """`self.invoke_async`: as documented there."""
-        return self.invoke_async(name, payload, caller.principal, channel='invoke-async')
+        return self.invoke_async(name, payload, caller.acting, channel='invoke-async')
 
     def finish(self, timeout: float) -> list[Call]:
         """Wait for what runs in the background, at most `timeout` seconds. Returns what still runs, there or elsewhere."""

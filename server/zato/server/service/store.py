@@ -40,12 +40,13 @@ class ServiceStore:
         self._rebuild()
 
     def set_active(self, name: str, *, is_active: bool) -> None:
-        if is_active and name in self._inactive:
-            self._inactive.discard(name)
-            self._rebuild()
-        elif not is_active and name not in self._inactive:
+        if not is_active:
             self._inactive.add(name)
-            self._rebuild()
+            self._active.pop(name, None)
+        elif name in self._inactive:
+            self._inactive.discard(name)
+            if name in self._all:
+                self._active[name] = self._all[name]
 
     def _rebuild(self) -> None:
         found = dict(self._internal)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from zato.common.exception import NotFound, ServiceUnavailable
+from zato.common.config.field import is_variable
+from zato.common.config.stored import StoredObject
+from zato.common.exception import Conflict, NotFound, ServiceUnavailable
 from zato.server.channel import json_format, raw_format
 from zato.server.channel.channel import Channel
 from zato.server.channel.routes import Routes
@@ -23,6 +25,7 @@ class RESTChannels(Runtime):
         self._definitions = definitions
         self._objects = objects
         self._channels: dict[int, Channel] = {}
+        self._held: dict[int, Channel] = {}
 
     def start(self, item: ConfigObject) -> None:
         channel = self._make(item)
@@ -31,6 +34,25 @@ class RESTChannels(Runtime):
 
     def stop(self, item: ConfigObject) -> None:
         channel = self._channels.pop(item.id, None)
+        if channel is not None:
+            self._routes.remove(channel)
+
+    def hold(self, item: StoredObject) -> None:
+        """Its path answers 503: without that, a less specific channel might answer there, and let others in."""
+        path, method = item.settings['url_path'], item.settings.get('method', '')
+        if is_variable(path) or is_variable(method):
+            return
+        channel = Channel(
+            name=item.name, path=path, method=method, resolve=_down, parse=raw_format.parse, render=raw_format.render
+        )
+        try:
+            self._routes.add(channel)
+        except Conflict:
+            return  # the path is another channel's already
+        self._held[item.id] = channel
+
+    def release(self, id: int) -> None:
+        channel = self._held.pop(id, None)
         if channel is not None:
             self._routes.remove(channel)
 
@@ -49,6 +71,10 @@ class RESTChannels(Runtime):
             parse=format_.parse,
             render=format_.render,
         )
+
+
+def _down(params: dict[str, str], cid: str) -> CompiledService:
+    raise ServiceUnavailable(cid, 'The channel is down; the log of the server says why')
 
 
 class _Resolve:

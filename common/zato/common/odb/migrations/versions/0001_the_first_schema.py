@@ -121,6 +121,7 @@ def upgrade() -> None:
         sa.Column('lock', sa.Text(), nullable=False),
         sa.Column('heartbeat', sa.Double(), nullable=False),
         sa.Column('applied_event', _ID, nullable=False),
+        sa.Column('loaded_event', _ID, nullable=False),
         sa.Column('failed', sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint('id', name=op.f('pk_worker')),
     )
