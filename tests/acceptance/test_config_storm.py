@@ -20,7 +20,7 @@ def test_configuration_that_is_changed_in_a_short_storm_of_kills_is_what_was_ans
         storm_cluster(tmp_path / 'qs-1', odb) as cluster,
         closing(ConfigStorm(cluster, seed=7, postgresql=postgresql)) as storm,
     ):
-        storm.rage(changes=300, rounds=16, most=25)
+        storm.rage(changes=300, rounds=16, most=20)
         storm.settle()
         storm.balance()
         assert storm.books.wrong == []

@@ -62,7 +62,7 @@ def _run(arguments: argparse.Namespace, report: StartReport) -> None:
     if arguments.env_file:
         os.environ.update(read_env_file(arguments.env_file))
     configure(directory.logging_conf, directory.path, to_stdout=arguments.fg)
-    lock = _lock(directory)
+    _lock(directory)  # until this process has ended, and each one that it forks: workers leave by this function too
     _allow_many_files()
     logger.info('Starting %s with Zato %s', directory.path, version, extra={'action': 'server.starting'})
     settings = load_settings(directory, arguments.secret_key or os.environ.pop('ZATO_SECRET_KEY', ''))
@@ -71,10 +71,7 @@ def _run(arguments: argparse.Namespace, report: StartReport) -> None:
     application = ServerApplication(settings, report, to_stdout=arguments.fg)
     gc.collect()
     gc.freeze()  # so that collecting garbage in workers does not write to memory that they share with the arbiter
-    try:
-        application.run()
-    finally:
-        lock.close()
+    application.run()
 
 
 def _allow_many_files() -> None:
@@ -83,7 +80,7 @@ def _allow_many_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _lock(directory: ServerDirectory) -> FileLock:
+def _lock(directory: ServerDirectory) -> None:
     """All processes of the server hold it, so whoever gets it knows that none is left."""
     lock = FileLock(directory.lock)
     end = monotonic() + _WAIT_FOR_LAST
@@ -95,4 +92,3 @@ def _lock(directory: ServerDirectory) -> FileLock:
             raise AlreadyRunning(msg=f'processes of an earlier run have not ended; they hold {directory.lock}')
         sleep(0.1)
     lock.write_owner()
-    return lock
