@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from zato.common.lock import FileLock, is_locked
+from zato.common.lock import FileLock, is_locked, owner_of
 
 HOLDER = """
 import os, sys
@@ -169,3 +169,19 @@ def test_a_program_that_the_holder_starts_does_not_inherit_it(path: Path) -> Non
         lock.close()
         assert not is_locked(path)
         program.communicate(b'\n')
+
+
+def test_an_owner_that_has_ended_owns_nothing_even_if_its_parent_has_not_noticed(tmp_path: Path) -> None:
+    path = tmp_path / 'lock'
+    child = subprocess.Popen([sys.executable, '-c', ''])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody has asked how
+    path.write_text(str(child.pid))
+    lock = FileLock(path)
+    assert lock.acquire()
+    try:
+        assert owner_of(path) == 0
+        lock.write_owner()
+        assert owner_of(path) == os.getpid()
+    finally:
+        lock.release()
+        child.wait()

@@ -61,7 +61,15 @@ def owner_of(path: Path) -> int:
         pass  # it is there, and somebody else's
     except (OSError, ValueError):
         return 0
-    return pid if is_locked(path) else 0
+    return pid if not _has_ended(pid) and is_locked(path) else 0
+
+
+def _has_ended(pid: int) -> bool:
+    """Is it there only since its parent has not looked at it yet (Linux only)?"""
+    try:
+        return Path(f'/proc/{pid}/stat').read_text(encoding='latin-1').rpartition(')')[2].split()[0] == 'Z'
+    except OSError:
+        return False
 
 
 def is_locked(path: Path) -> bool:
