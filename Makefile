@@ -22,6 +22,7 @@ bench: .venv/.bench
 	.venv/bin/python -m tests.bench $(ARGS)
 
 chaos: .venv/.dev
+	scripts/system-packages test
 	.venv/bin/pytest tests/chaos $(ARGS)
 
 # A stale build/ would put deleted files into the wheel.
