@@ -21,7 +21,7 @@ from zato.common.odb.address import ODBAddress
 from zato.common.odb.database import ODBUnavailable
 from zato.common.odb.tables import audit, config_event, config_object, module_source
 from zato.server.deploy.versions import ModuleStore, ModuleVersion, Outdated, ServiceDeclaration, Snapshot, digest_of
-from zato.server.propagate.changes import make_change
+from zato.server.propagate.change import make_change
 from zato.server.propagate.ledger import Actor, Ledger
 
 Start = Callable[..., subprocess.Popen[str]]

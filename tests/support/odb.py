@@ -10,7 +10,7 @@ from sqlalchemy import Table, select
 from zato.common.crypto import Cipher, new_key
 from zato.common.odb.address import ODBAddress
 from zato.common.odb.database import Database
-from zato.server.propagate.changes import Change, Result
+from zato.server.propagate.change import Change, Result
 from zato.server.propagate.configuration import Writer
 from zato.server.propagate.ledger import Actor
 from zato.server.propagate.odb import ODB

@@ -21,7 +21,7 @@ from zato.common.exception import BadRequest, Conflict, HTTPException, NotFound
 from zato.common.odb.address import ODBAddress
 from zato.common.odb.tables import audit, config_counter, config_event, config_key, config_object, config_reference
 from zato.server.propagate import changes as changes_module
-from zato.server.propagate.changes import Result, parse_change
+from zato.server.propagate.change import Result, parse_change
 from zato.server.propagate.ledger import Actor, Entry, Ledger
 
 CHANNEL, BASIC, SERVICE = 'channel_rest', 'security_basic_auth', 'service'

@@ -14,7 +14,7 @@ from zato.common.config.kind import Role
 from zato.common.exception import BadRequest
 from zato.common.odb.tables import audit
 from zato.server.admin_api.context import AdminService
-from zato.server.propagate.changes import parse_change
+from zato.server.propagate.change import parse_change
 from zato.server.propagate.presence import live_workers
 
 _MOST = 1_000

@@ -10,7 +10,7 @@ from zato.common.config.kind import OPERATIONS, Kind, kinds
 from zato.common.config.stored import MASK, StoredObject, masked
 from zato.common.exception import BadRequest, NotFound
 from zato.server.admin_api.context import AdminService
-from zato.server.propagate.changes import Action, Change, make_change
+from zato.server.propagate.change import Action, Change, make_change
 from zato.server.propagate.configuration import Outcome
 
 
@@ -40,11 +40,13 @@ class ObjectService(AdminService):
     def stored(self, kind: Kind) -> StoredObject:
         """The object that the request names by id or name. Raises BadRequest, NotFound."""
         request = self.request.input
-        for item in self.context.objects.stored.values():
-            if item.kind == kind.name and (
-                str(item.id) == str(request['id']) if request.get('id') else item.name == request.get('name')
-            ):
-                return item
+        objects = self.context.objects
+        if request.get('id'):
+            found = objects.stored.get(int(request['id'])) if is_id(request['id']) else None
+        else:
+            found = objects.find_stored(kind.name, str(request.get('name') or ''))
+        if found is not None and found.kind == kind.name:
+            return found
         which = f'with ID {request["id"]}' if request.get('id') else shown(request.get('name') or '')
         raise NotFound(self.cid, f'There is no {kind.label} {which}')
 

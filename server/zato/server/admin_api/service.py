@@ -12,7 +12,7 @@ from zato.common.exception import BadRequest, Conflict, DeploymentError, NotFoun
 from zato.server.admin_api.context import AdminService, check_role
 from zato.server.deploy.versions import ModuleVersion
 from zato.server.http.json import decode
-from zato.server.propagate.changes import Change
+from zato.server.propagate.change import Change
 
 
 class Invoke(AdminService):

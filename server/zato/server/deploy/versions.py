@@ -24,7 +24,7 @@ from zato.common.config.kind import find_kind
 from zato.common.exception import Conflict, NotFound
 from zato.common.odb.database import ODBUnavailable
 from zato.common.odb.tables import module, module_source, module_version, pickup_seen
-from zato.server.propagate.changes import Change
+from zato.server.propagate.change import Change
 from zato.server.propagate.configuration import Writer
 from zato.server.propagate.follower import MODULE
 from zato.server.propagate.ledger import Actor, Entry, Ledger

@@ -20,7 +20,7 @@ from zato.server.deploy.deployer import Deployer
 from zato.server.deploy.versions import ModuleStore
 from zato.server.process.odb_check import check_odb
 from zato.server.process.settings import Settings
-from zato.server.propagate.changes import Change
+from zato.server.propagate.change import Change
 from zato.server.propagate.configuration import Writer
 from zato.server.propagate.ledger import Actor, Ledger
 from zato.server.propagate.objects import objects_by_name

@@ -8,88 +8,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from hashlib import sha256
-from typing import Any, Literal, get_args
+from typing import Any
 
 from sqlalchemy import select
 
-from zato.common.config.field import clean_name, is_id, is_variable, shown
-from zato.common.config.kind import OWN_KEYS, Kind, find_kind, kinds
+from zato.common.config.field import clean_name, is_variable, shown
+from zato.common.config.kind import Kind, kinds
 from zato.common.config.option import nearest, to_bool
 from zato.common.config.stored import StoredObject, Target, masked, missing_settings, read_settings
 from zato.common.crypto import Cipher, new_password
 from zato.common.exception import BadRequest, Conflict, CryptoError, HTTPException, NotFound
 from zato.common.odb.tables import audit, config_object
 from zato.server.propagate import objects
+from zato.server.propagate.change import Change, Result
 from zato.server.propagate.ledger import Entry, Ledger
 from zato.server.propagate.rows import write_objects
-
-Action = Literal['create', 'edit', 'delete']
-ACTIONS: tuple[str, ...] = get_args(Action)
 
 _MOST_PROBLEMS = 100  #: in one answer
 _MOST_HINTS = 20  #: of them with the name that may be meant
 _MOST_NAMES = 2_000  #: among which that one is looked for
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """given: settings as the user named them. id, or else name, says which object is edited or deleted; with an ID, `name`
-    is the new name. version: that the user saw; the edit is refused if it is not the current one. None: not given.
-    """
-
-    action: Action
-    kind: Kind
-    id: int | None = None
-    name: Any = None
-    is_active: Any = None
-    version: int | None = None
-    given: Mapping[str, Any] = field(default_factory=dict, repr=False)  # passwords among it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """What became of one change. version: 0 of what was deleted. is_changed: False if there was nothing to do."""
-
-    action: str
-    kind: str
-    id: int
-    name: str
-    version: int
-    is_changed: bool
-
-
-def parse_change(raw: Any) -> Change:
-    """A change as JSON, all on one level: action, kind, id, name, is_active, version and settings. Raises BadRequest."""
-    if not isinstance(raw, dict):
-        raise BadRequest(msg=f'A change must be an object; got {shown(raw)}', needs_msg=True)
-    action = raw.get('action')
-    if action not in ACTIONS:
-        raise BadRequest(msg=f'`action` must be one of: {", ".join(ACTIONS)}; got {shown(action)}', needs_msg=True)
-    return make_change(action, find_kind(raw.get('kind', '')), raw)
-
-
-def make_change(action: Action, kind: Kind, raw: Mapping[str, Any]) -> Change:
-    """Raises BadRequest."""
-    numbers: dict[str, int | None] = {}
-    for key in ('id', 'version'):
-        value = raw.get(key)
-        if value in (None, ''):
-            numbers[key] = None
-        elif isinstance(value, bool) or not is_id(value):
-            raise BadRequest(msg=f'{kind.label}: `{key}` must be a number; got {shown(value)}', needs_msg=True)
-        else:
-            numbers[key] = int(value)
-    return Change(
-        action=action,
-        kind=kind,
-        id=numbers['id'] if action != 'create' else None,
-        name=raw.get('name'),
-        is_active=raw.get('is_active'),
-        version=numbers['version'],
-        given={key: value for key, value in raw.items() if key not in OWN_KEYS},
-    )
 
 
 class ChangeSet:

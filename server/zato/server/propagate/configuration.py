@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 
 from zato.common.crypto import Cipher
 from zato.common.odb.database import ODBUnavailable
-from zato.server.propagate.changes import Change, ChangeSet, Result
+from zato.server.propagate.change import Change, Result
+from zato.server.propagate.changes import ChangeSet
 from zato.server.propagate.follower import Follower
 from zato.server.propagate.ledger import Actor, Ledger
 from zato.server.propagate.odb import ODB

@@ -1,0 +1,73 @@
+"""What a change of a configuration object is, and how requests name one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from zato.common.config.field import is_id, shown
+from zato.common.config.kind import OWN_KEYS, Kind, find_kind
+from zato.common.exception import BadRequest
+
+Action = Literal['create', 'edit', 'delete']
+ACTIONS: tuple[str, ...] = get_args(Action)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """given: settings as the user named them. id, or else name, says which object is edited or deleted; with an ID, `name`
+    is the new name. version: that the user saw; the edit is refused if it is not the current one. None: not given.
+    """
+
+    action: Action
+    kind: Kind
+    id: int | None = None
+    name: Any = None
+    is_active: Any = None
+    version: int | None = None
+    given: Mapping[str, Any] = field(default_factory=dict, repr=False)  # passwords among it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What became of one change. version: 0 of what was deleted. is_changed: False if there was nothing to do."""
+
+    action: str
+    kind: str
+    id: int
+    name: str
+    version: int
+    is_changed: bool
+
+
+def parse_change(raw: Any) -> Change:
+    """A change as JSON, all on one level: action, kind, id, name, is_active, version and settings. Raises BadRequest."""
+    if not isinstance(raw, dict):
+        raise BadRequest(msg=f'A change must be an object; got {shown(raw)}', needs_msg=True)
+    action = raw.get('action')
+    if action not in ACTIONS:
+        raise BadRequest(msg=f'`action` must be one of: {", ".join(ACTIONS)}; got {shown(action)}', needs_msg=True)
+    return make_change(action, find_kind(raw.get('kind', '')), raw)
+
+
+def make_change(action: Action, kind: Kind, raw: Mapping[str, Any]) -> Change:
+    """Raises BadRequest."""
+    numbers: dict[str, int | None] = {}
+    for key in ('id', 'version'):
+        value = raw.get(key)
+        if value in (None, ''):
+            numbers[key] = None
+        elif isinstance(value, bool) or not is_id(value):
+            raise BadRequest(msg=f'{kind.label}: `{key}` must be a number; got {shown(value)}', needs_msg=True)
+        else:
+            numbers[key] = int(value)
+    return Change(
+        action=action,
+        kind=kind,
+        id=numbers['id'] if action != 'create' else None,
+        name=raw.get('name'),
+        is_active=raw.get('is_active'),
+        version=numbers['version'],
+        given={key: value for key, value in raw.items() if key not in OWN_KEYS},
+    )
