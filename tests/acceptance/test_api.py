@@ -282,7 +282,7 @@ def test_handlers_of_verbs_take_the_place_of_handle(api: Environment, method: st
         ('bytes', b'\x00\xff', 'application/octet-stream'),
         ('list', b'[]', 'application/json'),
         ('dict', b'{}', 'application/json'),
-        ('none', b'', 'application/json'),
+        ('none', b'', 'text/plain; charset=utf-8'),
     ],
 )
 def test_payloads_are_rendered_by_their_type(api: Environment, kind: str, body: bytes, content_type: str) -> None:

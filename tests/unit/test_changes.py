@@ -538,7 +538,7 @@ def test_two_channels_cannot_have_one_path_and_method_whatever_parameters_are_ca
 ) -> None:
     config.apply(channel('c', url_path=one, method=method))
     same = {'url_path': two, 'method': method}
-    text = f'`url_path` `{two}` and `method` `{method}` already exist together, in REST channel `c`'
+    text = f'`url_path` `{two}` and `method` `{method}` and `http_accept` `*/*` already exist together, in REST channel `c`'
     assert config.refused(Conflict, channel('d', **same)) == [f'REST channel `d`: {text}']
     config.apply(channel('d', **{**same, 'method': 'PUT'}))
     assert config.refused(Conflict, edit(CHANNEL, 'd', method=method)) == [f'REST channel `d`: {text}']
@@ -547,7 +547,8 @@ def test_two_channels_cannot_have_one_path_and_method_whatever_parameters_are_ca
 
 def test_two_channels_of_one_set_cannot_have_one_path_and_may_swap_theirs(config: Config) -> None:
     [line] = config.refused(Conflict, channel('c', url_path='/a'), channel('d', url_path='/a'))
-    assert line == 'REST channel `d`: `url_path` `/a` and `method` `` already exist together, in REST channel `c`'
+    text = '`url_path` `/a` and `method` `` and `http_accept` `*/*` already exist together, in REST channel `c`'
+    assert line == f'REST channel `d`: {text}'
     config.apply(channel('c', url_path='/a'), channel('d', url_path='/b'))
     config.apply(edit(CHANNEL, 'c', url_path='/b'), edit(CHANNEL, 'd', url_path='/a'))
     assert (config.settings('c')['url_path'], config.settings('d')['url_path']) == ('/b', '/a')

@@ -15,7 +15,7 @@ SERVICE = 'from zato.server.service import Service\nclass MyService(Service):\n 
 CHILD = """
 import json, sys
 from zato.server.deploy.checker import _import_all
-answer = _import_all(json.load(sys.stdin))
+answer = _import_all(json.load(sys.stdin), None)
 print(json.dumps(answer))
 """
 

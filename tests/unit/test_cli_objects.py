@@ -210,7 +210,8 @@ def test_a_list_is_a_table_or_has_everything(server: FakeServer, run: Run) -> No
     item = {'id': 1, 'name': '[red]x', 'is_active': True, 'url_path': '/x', 'security': None, 'service_id': 3, 'error': ''}
     server.answers['zato.channel-rest.get-list'] = [item]
     head, row = run('object', 'list', 'PATH', 'channel_rest')[1].splitlines()
-    assert head.split() == ['id', 'name', 'is_active', 'url_path', 'service', 'method', 'security', 'data_format']
+    columns = ['url_path', 'service', 'method', 'security', 'data_format', 'match_slash']
+    assert head.split() == ['id', 'name', 'is_active', *columns]
     assert row.split() == ['1', '[red]x', 'True', '/x']
     assert json.loads(run('object', 'list', 'PATH', 'channel_rest', '--format', 'json')[1]) == [item]
     assert 'service_id: 3' in run('object', 'list', 'PATH', 'channel_rest', '--format', 'yaml')[1]

@@ -13,17 +13,22 @@ from typing import Any
 import gevent
 import pytest
 
-from zato.common.exception import BadRequest, MethodNotAllowed, ZatoException
+from zato.common.api import CHANNEL
+from zato.common.exception import BadRequest, Inactive, MethodNotAllowed, ZatoException
 from zato.server.http.message import Request as HTTPMessage
 from zato.server.security.principal import Principal
 from zato.server.service import Service
+from zato.server.service.call import Call, CIDs
+from zato.server.service.channel_info import ChannelInfo
 from zato.server.service.compiled import CompiledService, compile_service
 from zato.server.service.data import Request
-from zato.server.service.invoker import Call, CIDs, Invoker
+from zato.server.service.facades import Facades
+from zato.server.service.invoker import Invoker
 from zato.server.service.store import ServiceStore
 
 Handle = Callable[[Any], None]
 ALICE = Principal('alice', 'operator')
+CHANNEL_INFO = ChannelInfo(name='ch', type=CHANNEL.HTTP_SOAP)
 
 
 def service(name: str, handle: Handle, **attributes: Any) -> CompiledService:
@@ -33,14 +38,14 @@ def service(name: str, handle: Handle, **attributes: Any) -> CompiledService:
 def invoker_of(*services: CompiledService) -> Invoker:
     store = ServiceStore()
     store.add_internal({item.name: item for item in services})
-    return Invoker(store, lambda: {'user': 'config'})
+    return Invoker(store, Facades({'user_config': lambda service: {'user': 'config'}}))
 
 
 def invoke(invoker: Invoker, name: str, payload: Any = '') -> Any:
     compiled = invoker.store.get(name)
     if compiled is None:
         raise KeyError(f'No such service: {name}')
-    return invoker.run(Call(compiled, 'c1', 'ch', None, None, ALICE), Request(payload, payload)).payload
+    return invoker.run(Call(compiled, 'c1', CHANNEL_INFO, None, None, ALICE), Request(payload, payload)).payload
 
 
 def give_back_payload(self: Service) -> None:
@@ -49,7 +54,7 @@ def give_back_payload(self: Service) -> None:
 
 def test_a_service_gets_its_request_and_gives_back_its_payload() -> None:
     def handle(self: Service) -> None:
-        self.response.payload = (self.cid, self.channel, self.request.payload, self.request.input.a, self.user_config)
+        self.response.payload = (self.cid, self.channel.name, self.request.payload, self.request.input.a, self.user_config)
         assert self.config == self.user_config
 
     assert invoke(invoker_of(service('x', handle)), 'x', {'a': 1}) == ('c1', 'ch', {'a': 1}, 1, {'user': 'config'})
@@ -66,7 +71,7 @@ def test_each_call_has_an_instance_of_its_own() -> None:
 
 def test_a_target_shares_the_callers_cid_and_its_channel_is_invoke() -> None:
     def target(self: Service) -> None:
-        self.response.payload = (self.cid, self.channel, self.request.payload, self.request.raw_request)
+        self.response.payload = (self.cid, self.channel.type, self.request.payload, self.request.raw_request)
 
     def caller(self: Service) -> None:
         self.response.payload = self.invoke('target', 5)
@@ -200,10 +205,10 @@ def test_the_verb_of_the_http_request_decides_also_for_a_target() -> None:
     compiled = service('caller', caller)
     invoker = invoker_of(compiled, target)
     put = HTTPMessage(b'PUT', b'/', b'', b'1.1', {}, '')
-    assert invoker.run(Call(compiled, 'c', 'ch', put, None, ALICE), Request(b'', None)).payload == 'put'
+    assert invoker.run(Call(compiled, 'c', CHANNEL_INFO, put, None, ALICE), Request(b'', None)).payload == 'put'
     get = HTTPMessage(b'GET', b'/', b'', b'1.1', {}, '')
     with pytest.raises(MethodNotAllowed, match='Service target handles PUT only'):
-        invoker.run(Call(target, 'c', 'ch', get, None, ALICE), Request(b'', None))
+        invoker.run(Call(target, 'c', CHANNEL_INFO, get, None, ALICE), Request(b'', None))
     assert invoke(invoker, 'target', 1) == 1, 'without HTTP it is `handle`'
 
 
@@ -215,7 +220,7 @@ def test_a_background_call_has_a_cid_of_its_own_and_is_waited_for() -> None:
 
     def target(self: Service) -> None:
         gevent.sleep(0)
-        seen.append((self.cid, self.channel, self.request.payload))
+        seen.append((self.cid, str(self.channel), self.request.payload))
 
     def caller(self: Service) -> None:
         self.response.payload = self.invoke_async('target', x=1)
@@ -274,7 +279,7 @@ def test_cids_are_24_hex_digits_and_never_the_same() -> None:
 
 
 def test_workers_that_make_their_own_after_a_fork_have_different_ones() -> None:
-    script = 'from zato.server.service.invoker import CIDs; print(CIDs().new())'
+    script = 'from zato.server.service.call import CIDs; print(CIDs().new())'
     made = {subprocess.run([sys.executable, '-c', script], capture_output=True, check=True).stdout for _ in range(2)}
     assert len(made) == 2
     assert os.linesep.encode() not in {cid.strip() for cid in made}
@@ -313,7 +318,7 @@ def test_an_inactive_service_is_there_and_cannot_be_invoked_until_it_is_active_a
     store.set_active('x', is_active=False)
     assert (store.get('x'), store.is_inactive('x')) == (None, True)
     assert [item.name for item in store] == ['x']
-    with pytest.raises(KeyError, match='Service is inactive: x'):
+    with pytest.raises(Inactive, match='`x` is inactive'):
         invoker.invoke_async('x', '', ALICE, channel='x')
     store.set_active('x', is_active=True)
     assert invoke(invoker, 'x', 1) == 1

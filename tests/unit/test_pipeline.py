@@ -9,15 +9,18 @@ from typing import Any
 
 import pytest
 
+from zato.common.api import CHANNEL
 from zato.common.exception import BadRequest, ZatoException
-from zato.server.channel import json_format
 from zato.server.channel.channel import Channel
+from zato.server.channel.format.registry import data_format
 from zato.server.channel.pipeline import Pipeline
 from zato.server.channel.routes import Routes
 from zato.server.http.message import Request, Response
 from zato.server.security.principal import ANONYMOUS, Principal
 from zato.server.service import Service
+from zato.server.service.channel_info import ChannelInfo
 from zato.server.service.compiled import CompiledService, compile_service
+from zato.server.service.facades import Facades
 from zato.server.service.invoker import Invoker
 from zato.server.service.store import ServiceStore
 
@@ -36,12 +39,12 @@ class Setup:
         self.seen: list[Any] = []
         self.raises: BaseException | None = None
         self.routes = Routes()
-        self.invoker = Invoker(ServiceStore(), dict)
-        self.pipeline = Pipeline(self.routes, self.invoker, 'An error has occurred', return_tracebacks=False)
+        self.invoker = Invoker(ServiceStore(), Facades({}))
+        self.pipeline = Pipeline(self.routes, self.invoker, lambda e: 'An error has occurred')
         seen, setup = self.seen, self
 
         def handle(self: Any) -> None:
-            seen.append((self._call.principal, self.channel, dict(self.request.input)))
+            seen.append((self._call.principal, str(self.channel), dict(self.request.input)))
             if setup.raises is not None:
                 raise setup.raises
             self.response.payload = {'ok': True}
@@ -53,8 +56,8 @@ class Setup:
             method='POST',
             security=Auth(),
             resolve=self.resolve,
-            parse=json_format.parse,
-            render=json_format.render,
+            format=data_format('json'),
+            info=ChannelInfo(name='mine', type=CHANNEL.HTTP_SOAP),
         )
 
     def resolve(self, params: dict[str, str], cid: str) -> CompiledService:

@@ -2,56 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from typing import Any
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zato.common.exception import BadRequest, Conflict, MethodNotAllowed, NotFound
-from zato.server.channel import raw_format
-from zato.server.channel.channel import PARAM, Channel
+from tests.unit.channel.routing import channel, is_empty, match, routes_of, slashed
+from zato.common.exception import BadRequest, ConfigError, Conflict, MethodNotAllowed, NotAcceptable, NotFound
+from zato.server.channel.channel import PARAM
 from zato.server.channel.routes import Routes
-from zato.server.service.compiled import CompiledService
-
-
-def no_service(params: dict[str, str], cid: str) -> CompiledService:
-    raise AssertionError('nothing is invoked here')
-
-
-def channel(path: str, method: str = '', name: str = '') -> Channel:
-    return Channel(
-        name=name or f'{method} {path}'.strip(),
-        path=path,
-        method=method,
-        resolve=no_service,
-        parse=raw_format.parse,
-        render=raw_format.render,
-    )
-
-
-def routes_of(*channels: str | Channel) -> Routes:
-    """Each channel is 'METHOD /path' or '/path' for any method."""
-    routes = Routes()
-    for item in channels:
-        if isinstance(item, str):
-            method, _, path = item.rpartition(' ')
-            item = channel(path, method)
-        routes.add(item)
-    return routes
-
-
-def match(routes: Routes, path: str | bytes, method: str = 'GET') -> tuple[str, dict[str, str]]:
-    """Name of the channel, and the parameters."""
-    found, params = routes.match(path if isinstance(path, bytes) else path.encode(), method.encode())
-    return found.name, params
-
-
-def is_empty(routes: Routes) -> bool:
-    return not routes._exact and routes._root.is_empty
-
 
 # The most specific one
 
@@ -165,6 +125,220 @@ def test_a_method_that_nobody_takes_is_refused_with_those_of_all_paths_that_matc
     assert info.value.allowed == ('POST',)
 
 
+# Parameters that span slashes
+
+
+@pytest.mark.parametrize(
+    ('path', 'request_path', 'params'),
+    [
+        ('/a/{b}', '/a/x', {'b': 'x'}),
+        ('/a/{b}', '/a/x/y/z', {'b': 'x/y/z'}),
+        ('/a/{b}', '/a/x/', {'b': 'x/'}),
+        ('/a/{b}', '/a//', {'b': '/'}),
+        ('/{a}', '/zato/x', {'a': 'zato/x'}),
+        ('/a/{b}/c', '/a/x/c/y/c', {'b': 'x/c/y'}),
+        ('/a/{b}/c/{d}', '/a/x/y/c/z/c/z', {'b': 'x/y', 'd': 'z/c/z'}),
+        ('/a/x-{b}.{type}', '/a/x-/1.2/3.txt', {'b': '/1', 'type': '2/3.txt'}),
+        ('/ü/{ñ}/', '/ü/ä/\n/', {'ñ': 'ä/\n'}),
+    ],
+)
+def test_where_a_channel_says_so_its_parameters_may_have_slashes(
+    path: str, request_path: str, params: dict[str, str]
+) -> None:
+    assert match(routes_of(slashed(path)), request_path) == (path, params)
+
+
+@pytest.mark.parametrize('path', ['/a', '/a/', '/b/x/y', '/A/x/y', '*', '', '/'])
+def test_they_have_at_least_one_character_and_stay_where_the_fixed_text_is(path: str) -> None:
+    with pytest.raises(NotFound):
+        match(routes_of(slashed('/a/{b}'), slashed('/c/{d}/e')), path)
+
+
+def test_without_that_no_slash_is_matched() -> None:
+    with pytest.raises(NotFound):
+        match(routes_of('/a/{b}'), '/a/x/y')
+
+
+def test_a_channel_that_needs_no_slash_in_a_parameter_comes_first_however_unspecific_it_is() -> None:
+    routes = routes_of(slashed('/a/b/{c}'), '/{x}/{y}/{z}/{w}', slashed('/{x}/{y}'))
+    assert match(routes, '/a/b/c/d')[0] == '/{x}/{y}/{z}/{w}'
+    assert match(routes, '/a/b')[0] == '/{x}/{y}'
+    assert match(routes, '/a/b/c/d/e')[0] == '/a/b/{c}'
+
+
+@pytest.mark.parametrize(
+    ('channels', 'path', 'found'),
+    [
+        (['/{a}', '/a/{b}'], '/a/x/y', '/a/{b}'),
+        (['/{a}/x/y/z', '/a/{b}'], '/a/1/x/y/z', '/a/{b}'),
+        (['/a/{b}', '/a/{b}/c'], '/a/x/y/c', '/a/{b}/c'),
+        (['/a/{b}', '/a/{b}/c'], '/a/x/y/d', '/a/{b}'),
+        (['/a/x{b}', '/a/{b}'], '/a/x/y', '/a/x{b}'),
+        (['/a/{b}/c', '/a/x-{b}'], '/a/x-y/z/c', '/a/x-{b}'),
+        (['/a/{b}/yz', '/a/{b}/{c}z'], '/a/x/x/yz', '/a/{b}/yz'),
+        (['/a/x{b}', '/a/{b}z'], '/a/x/z', '/a/x{b}'),
+        (['/a/{b}/c/d', '/a/{b}/c/{e}'], '/a/x/y/c/d', '/a/{b}/c/d'),
+    ],
+)
+def test_of_those_the_one_with_most_fixed_parts_at_its_beginning_and_then_most_fixed_text_is_taken(
+    channels: list[str], path: str, found: str
+) -> None:
+    for order in (channels, channels[::-1]):
+        assert match(routes_of(*map(slashed, order)), path)[0] == found
+
+
+def test_a_method_may_be_taken_by_a_channel_that_spans_slashes_and_by_no_other() -> None:
+    routes = routes_of('GET /a/x/y', slashed('/a/{b}', 'PUT'), slashed('/{a}', 'PATCH'), 'POST /a/{b}/{c}')
+    assert match(routes, '/a/x/y', 'PUT') == ('PUT /a/{b}', {'b': 'x/y'})
+    with pytest.raises(MethodNotAllowed) as info:
+        match(routes, '/a/x/y', 'DELETE')
+    assert info.value.allowed == ('GET', 'PATCH', 'POST', 'PUT')
+
+
+def test_a_value_with_slashes_that_is_not_utf8_is_a_bad_request() -> None:
+    with pytest.raises(BadRequest, match='The URL path is not UTF-8'):
+        match(routes_of(slashed('/a/{b}')), b'/a/x/\xff')
+
+
+def tried(routes: Routes, path: str) -> int:
+    """How many channels a request is compared with that leads nowhere: each time, how the path ends is looked at first."""
+    calls: list[str] = []
+    profiler = sys.getprofile()
+    sys.setprofile(lambda frame, event, arg: calls.append(arg.__name__) if event == 'c_call' else None)
+    try:
+        with pytest.raises(NotFound):
+            match(routes, path)
+    finally:
+        sys.setprofile(profiler)
+    return calls.count('endswith')
+
+
+@pytest.mark.parametrize(
+    ('path', 'found'),
+    [
+        ('/api/name-%d/{id}', '/api/name-77/1/2'),
+        ('/api/{x}/name-%d', '/api/1/2/name-77'),
+        ('/api/{x}/items/name-%d/{id}', '/api/1/2/items/name-77/3/4'),
+        ('/api/{x}/name-%d/line-items/{id}', '/api/1/2/name-77/line-items/3/4'),
+    ],
+)
+def test_of_ten_thousand_channels_only_few_are_tried(path: str, found: str) -> None:
+    routes = routes_of(*(slashed(path % number) for number in range(10_000)), slashed('/api/{x}/{y}/end'))
+    assert match(routes, found)[0] == path % 77
+    assert 1 <= tried(routes, '/api/x/y/end/items/line-items/1') <= 2
+
+
+@given(
+    st.lists(st.text('ab/', max_size=3), min_size=2, max_size=4),
+    st.lists(st.text('ab/', max_size=3), min_size=1, max_size=7),
+)
+def test_a_path_is_found_exactly_where_some_way_of_spanning_fits(texts: list[str], pieces: list[str]) -> None:
+    texts = [f'/{texts[0]}', *(text or '-' for text in texts[1:-1]), texts[-1]]
+    path = texts[0] + ''.join(f'{{p{number}}}{text}' for number, text in enumerate(texts[1:]))
+    routes = routes_of(slashed(path))
+    for request in ('/' + ''.join(pieces), '-'.join(['/', *pieces]), texts[0] + ''.join(pieces) + texts[-1]):
+        if fits(texts, request):
+            params = match(routes, request)[1]
+            assert path.format(**params) == request
+            assert all(params.values())
+        else:
+            with pytest.raises(NotFound):
+                match(routes, request)
+
+
+def fits(texts: list[str], path: str) -> bool:
+    """Does `path` have these texts, with one or more characters between each two of them?"""
+    first, *others = texts
+    if not others or not path.startswith(first):
+        return path == first
+    return any(fits(others, path[end:]) for end in range(len(first) + 1, len(path) + 1))
+
+
+# What the client accepts
+
+
+@pytest.mark.parametrize('path', ['/a', '/a/{b}', '/a/x-{b}/c'])
+@pytest.mark.parametrize('method', ['', 'GET'])
+def test_channels_with_the_same_path_and_method_are_told_apart_by_what_the_client_accepts(path: str, method: str) -> None:
+    types = ['text/*', 'application/json', '*/*', 'text/csv']
+    routes = routes_of(*(channel(path, method, accept, accept=accept) for accept in types))
+    at = PARAM.sub('1', path)
+    assert match(routes, at, accept=b'text/csv')[0] == 'text/csv'
+    assert match(routes, at, accept=b'text/html')[0] == 'text/*'
+    assert match(routes, at, accept=b'image/png')[0] == '*/*'
+    assert match(routes, at, accept=b'text/csv;q=0.5, application/json')[0] == 'application/json'
+    assert match(routes, at)[0] == 'application/json'
+
+
+def test_what_no_channel_answers_with_is_not_acceptable_and_the_client_learns_what_there_is() -> None:
+    routes = routes_of(
+        channel('/a/b', 'GET', accept='text/csv'),
+        channel('/a/b', 'PUT', accept='text/xml'),
+        channel('/a/{b}', '', accept='application/json'),
+        channel('/{a}/b', 'PUT'),
+    )
+    with pytest.raises(NotAcceptable) as info:
+        match(routes, '/a/b', 'GET', b'text/html, text/csv;q=0')
+    assert info.value.available == ('application/json', 'text/csv')
+    assert info.value.msg == 'Not acceptable; there is application/json, text/csv'
+    assert info.value.status == 406
+
+
+def test_what_no_channel_takes_the_method_of_is_not_allowed_whatever_the_client_accepts() -> None:
+    with pytest.raises(MethodNotAllowed) as info:
+        match(routes_of(channel('/a', 'GET', accept='text/csv')), '/a', 'PUT', b'text/html')
+    assert info.value.allowed == ('GET',)
+
+
+def test_where_the_most_specific_channel_answers_with_something_else_the_next_one_is_taken() -> None:
+    csv, get, any_ = channel('/a/b', 'GET', accept='text/csv'), channel('/a/b', ''), slashed('/a/{b}', 'GET')
+    assert match(routes_of(csv, any_, get), '/a/b', accept=b'text/html')[0] == '/a/b'
+    assert match(routes_of(csv, any_), '/a/b', accept=b'text/html') == ('GET /a/{b}', {'b': 'b'})
+    assert match(routes_of(csv, any_), '/a/b', accept=b'text/*') == ('GET /a/b', {})
+
+
+@pytest.mark.parametrize('accept', ['text/csv', 'Text/CSV', 'text/csv; charset=utf-8', ' text/csv '])
+def test_two_channels_cannot_have_the_same_path_method_and_media_type(accept: str) -> None:
+    routes = routes_of(channel('/a/{x}', 'GET', 'first', accept='text/csv'))
+    with pytest.raises(Conflict, match='Channel `first` has this path, method and `text/csv` already'):
+        routes.add(channel('/a/{y}', 'GET', accept=accept))
+    routes.add(channel('/a/{y}', 'GET', accept='text/*'))
+
+
+def test_what_a_channel_answers_with_must_be_a_media_type() -> None:
+    with pytest.raises(ConfigError, match='`http_accept` must be a media type such as'):
+        channel('/a', accept='json')
+    assert channel('/a', accept='').http_accept == '*/*'
+
+
+# All channels that requests for a path can reach
+
+
+def test_the_channels_that_a_path_has_are_those_that_some_request_reaches() -> None:
+    routes = routes_of(
+        channel('/a/b', 'GET', 'csv', accept='text/csv'),
+        channel('/a/b', 'GET', 'text', accept='text/*'),
+        channel('/a/{x}', 'GET', 'hidden by text', accept='text/csv'),
+        channel('/a/{x}', 'GET', 'get'),
+        channel('/a/{x}', '', 'any'),
+        channel('/{x}/b', 'PUT', 'hidden by any'),
+        slashed('/{x}', '', 'hidden by any too'),
+        channel('/a/c', '', 'elsewhere'),
+    )
+    assert [item.name for item in routes.allowed(b'/a/b')] == ['csv', 'text', 'get', 'any']
+    assert [item.name for item in routes.allowed(b'/x/y/z')] == ['hidden by any too']
+    assert Routes().allowed(b'/a') == ()
+
+
+@pytest.mark.parametrize('match_slash', [False, True])
+def test_what_almost_fits_in_many_ways_is_refused_without_trying_them_all(match_slash: bool) -> None:
+    routes = routes_of(channel('/{a}-{b}-{c}-{d}-{e}.pdf', match_slash=match_slash))
+    with pytest.raises(NotFound):  # with one way tried after the other, this would not end
+        match(routes, '/' + '-' * 8_000)
+    with pytest.raises(NotFound):
+        match(routes_of(slashed('/{a}/{b}/{c}/{d}/{e}/x')), '/' * 8_000)
+
+
 # Changes
 
 
@@ -173,21 +347,30 @@ def test_a_method_that_nobody_takes_is_refused_with_those_of_all_paths_that_matc
     [('/a', '/a'), ('/a/{x}', '/a/{x}'), ('/a/{x}', '/a/{y}'), ('/x-{a}/b', '/x-{b}/b'), ('/{a}.{b}', '/{b}.{a}')],
 )
 @pytest.mark.parametrize('method', ['', 'GET'])
-def test_two_channels_cannot_have_the_same_path_and_method(first: str, second: str, method: str) -> None:
-    routes = routes_of(channel(first, method, 'first'))
-    with pytest.raises(Conflict, match='Channel `first` has this path and method already'):
-        routes.add(channel(second, method, 'second'))
+@pytest.mark.parametrize('match_slash', [False, True])
+def test_two_channels_cannot_have_the_same_path_and_method(first: str, second: str, method: str, match_slash: bool) -> None:
+    routes = routes_of(channel(first, method, 'first', match_slash=match_slash))
+    for other in (channel(second, method), slashed(second, method)):
+        with pytest.raises(Conflict, match='Channel `first` has this path and method already'):
+            routes.add(other)
+        routes.remove(other)
     routes.add(channel(second, 'PUT', 'third'))
     path = PARAM.sub('1', first)
     assert match(routes, path)[0] == 'first'
     assert match(routes, path, 'PUT')[0] == 'third'
 
 
+@pytest.mark.parametrize('match_slash', [False, True])
 @pytest.mark.parametrize('path', ['/a', '/a/{x}', '/{x}', '/a/b/x-{c}/d/{e}'])
-def test_what_is_removed_leaves_nothing_behind(path: str) -> None:
-    one, two = channel(path, 'GET'), channel(path, 'PUT')
-    routes = routes_of(one, two)
+def test_what_is_removed_leaves_nothing_behind(path: str, match_slash: bool) -> None:
+    one, two = (channel(path, method, match_slash=match_slash) for method in ('GET', 'PUT'))
+    csv = channel(path, 'GET', accept='text/csv', match_slash=match_slash)
+    routes = routes_of(one, two, csv)
     routes.remove(one)
+    match(routes, PARAM.sub('1', path), accept=b'text/csv')
+    with pytest.raises(NotAcceptable):
+        match(routes, PARAM.sub('1', path), accept=b'text/html')
+    routes.remove(csv)
     with pytest.raises(MethodNotAllowed):
         match(routes, PARAM.sub('1', path))
     routes.remove(two)
@@ -219,95 +402,3 @@ def test_removing_what_is_not_there_changes_nothing(path: str) -> None:
     routes.remove(other)
     routes.remove(channel('/b/{c}', 'GET'))
     assert match(routes, '/b/1')[0] == '/b/{c}'
-
-
-# Against a slow implementation of the same rules
-
-
-@dataclass(frozen=True)
-class Slow:
-    """Tries all channels, sorted by how specific they are."""
-
-    channels: list[Channel]
-
-    def match(self, path: str, method: str) -> Any:
-        """(name, parameters), methods that are allowed, or None."""
-        fitting = [(item, found) for item in self.channels if (found := self._pattern(item).fullmatch(path))]
-        for item, found in sorted(fitting, key=lambda pair: (self._rank(pair[0]), pair[0].method == '')):
-            if item.method in (method, ''):
-                return item.name, dict(zip(item.params, found.groups(), strict=True))
-        return sorted({item.method for item, _ in fitting}) or None
-
-    @staticmethod
-    def _pattern(item: Channel) -> re.Pattern[str]:
-        return re.compile('([^/]+?)'.join(map(re.escape, PARAM.split(item.path)[::2])), re.DOTALL)
-
-    @staticmethod
-    def _rank(item: Channel) -> list[tuple[int, int, str]]:
-        ranks = []
-        for part in item.path.split('/'):
-            text = PARAM.sub('{}', part)
-            sort = 2 if text == '{}' else 1 if '{}' in text else 0
-            ranks.append((sort, -len(text.replace('{}', '')) if sort == 1 else 0, text if sort == 1 else ''))
-        return ranks
-
-
-TEMPLATES = ['a', 'ä', '', '{}', 'a{}', 'a-{}', '{}-{}', '{}-b']
-VALUES = ['a', 'ä', '', 'a-b', 'a-a-b', 'ab', '-']
-METHODS = ['GET', 'PUT']
-
-
-@st.composite
-def channels_of(draw: st.DrawFn) -> Channel:
-    parts = draw(st.lists(st.sampled_from(TEMPLATES), min_size=1, max_size=2))
-    names = (f'{{p{i}}}' for i in range(9))
-    path = re.sub(r'\{\}', lambda _: next(names), '/' + '/'.join(parts))
-    return channel(path, draw(st.sampled_from(['', *METHODS])))
-
-
-def matched(routes: Routes, path: str, method: str) -> Any:
-    """As `Slow.match` has it."""
-    try:
-        return match(routes, path, method)
-    except MethodNotAllowed as e:
-        return list(e.allowed)
-    except NotFound:
-        return None
-
-
-@given(
-    st.lists(channels_of(), max_size=12),
-    st.lists(st.integers(0, 11), max_size=6),
-    st.lists(st.lists(st.sampled_from(VALUES), min_size=1, max_size=2), min_size=1, max_size=10),
-)
-def test_whatever_was_added_and_removed_the_right_channel_is_found(
-    channels: list[Channel], removals: list[int], requests: list[list[str]]
-) -> None:
-    routes = Routes()
-    there: dict[tuple[str, str], Channel] = {}
-    for item in channels:
-        key = (PARAM.sub('{}', item.path), item.method)
-        if key in there:
-            with pytest.raises(Conflict):
-                routes.add(item)
-        else:
-            routes.add(item)
-            there[key] = item
-    for position in removals:
-        if position < len(channels):
-            routes.remove(channels[position])
-            there = {key: item for key, item in there.items() if item is not channels[position]}
-    slow = Slow(list(there.values()))
-    for parts in requests:
-        for method in METHODS:
-            path = '/' + '/'.join(parts)
-            assert matched(routes, path, method) == slow.match(path, method)
-    for item in there.values():
-        routes.remove(item)
-    assert is_empty(routes)
-
-
-def test_a_part_that_almost_fits_in_many_ways_is_refused_without_trying_them_all() -> None:
-    routes = routes_of('/{a}-{b}-{c}-{d}-{e}.pdf')
-    with pytest.raises(NotFound):  # with one way tried after the other, this would not end
-        match(routes, '/' + '-' * 8_000)

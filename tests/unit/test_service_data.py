@@ -28,7 +28,7 @@ def message(query: bytes = b'', body: bytes = b'', **headers: str) -> HTTPMessag
 
 
 def input_of(payload: Any, params: dict[str, Any] | None = None) -> Input:
-    return Request(b'', payload, None, params).input
+    return Request(b'', payload, message(), None, params).input
 
 
 # Input
@@ -156,7 +156,7 @@ def test_what_the_message_has_is_there_as_text() -> None:
     ],
 )
 def test_only_the_body_of_a_form_has_fields(content_type: str, fields: dict[str, str]) -> None:
-    http = Request(b'', None, message(b'', b'a=1', content_type=content_type)).http
+    http = Request(b'a=1', None, message(b'', b'a=1', content_type=content_type)).http
     assert fields == http.POST
 
 

@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -27,6 +28,19 @@ _START_TIMEOUT = 180.0  #: seconds
 _STOP_GRACE = 20.0  #: seconds past its own graceful timeout that a server may take to stop
 _FAILED_GRACE = 10.0
 _POLL = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Development:
+    """For `zato dev`. debug_port: 0 for no debugger. is_waiting: does the server wait for one?"""
+
+    debug_port: int
+    is_waiting: bool
+
+    @property
+    def arguments(self) -> list[str]:
+        waiting = ['--wait-for-debugger'] if self.is_waiting else []
+        return ['--dev', '--debug-port', str(self.debug_port), *waiting]
 
 
 class Started:
@@ -114,6 +128,11 @@ def start_all(path: Path, fg: bool, env_file: Path | None, secret_key: str) -> N
     click.echo('OK')
 
 
+def run_in_foreground(server: ServerDirectory, env_file: Path | None, development: Development) -> None:
+    """Until it ends. Raises CommandError."""
+    _stay(server.path, [_spawn(server, True, env_file, '', development)])
+
+
 def stop_server(server: ServerDirectory) -> bool:
     """Returns whether there was anything to stop. Raises CommandError if it does not end."""
     if not is_locked(server.lock):
@@ -142,12 +161,15 @@ def _graceful_timeout(server: ServerDirectory) -> float:
     return float(main.gunicorn_graceful_timeout)
 
 
-def _spawn(server: ServerDirectory, fg: bool, env_file: Path | None, secret_key: str) -> Started:
+def _spawn(
+    server: ServerDirectory, fg: bool, env_file: Path | None, secret_key: str, development: Development | None = None
+) -> Started:
     """Run the server's parent process, in the background unless `fg`."""
     reading, writing = os.pipe()
     command = [sys.executable, '-P', '-m', 'zato.server', str(server.path), '--ready-fd', str(writing)]
     command += ['--fg'] if fg else []
     command += ['--env-file', str(env_file.resolve())] if env_file else []
+    command += development.arguments if development is not None else []
     environment = {**os.environ, 'ZATO_SECRET_KEY': secret_key} if secret_key else None
     server.logs.mkdir(exist_ok=True)
     log_start = server.server_log.stat().st_size if server.server_log.exists() else 0

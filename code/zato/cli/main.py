@@ -22,6 +22,7 @@ _COMMANDS = {
     'decrypt': ('crypto', 'decrypt', 'Decrypt a secret.'),
     'delete': ('kind_command', 'delete', 'Delete an object.'),
     'encrypt': ('crypto', 'encrypt', 'Encrypt a secret.'),
+    'dev': ('dev', 'dev', 'Run a server for writing services.'),
     'hot-deploy': ('hot_deploy', 'hot_deploy', 'Deploy files to a running server and show what came of it.'),
     'info': ('info', 'info', 'Show what a server is doing.'),
     'object': ('objects', 'object_', 'Work with configuration objects of any kind.'),

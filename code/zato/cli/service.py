@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from http.client import NOT_FOUND
 from pathlib import Path
 from typing import Any
 
 import click
 
-from zato.cli.component import PATH, call, client_of, server_of
+from zato.cli.component import PATH, call, client_of, running_server, server_of, servers_of
 from zato.cli.error import INVALID_INPUT, CommandError
 from zato.cli.group import Group
 from zato.cli.output import format_option, show, table, warn_of_workers
-from zato.client.admin import ServerUnreachable
+from zato.client.admin import ServerError, ServerUnreachable
+from zato.common.component import ServerDirectory
 
 
 @click.group(cls=Group)
@@ -38,6 +40,23 @@ def invoke(path: Path, name: str, payload: str, is_async: bool, url_path: str, t
         click.echo(client_of(server, timeout=timeout, path=url_path).invoke(name, value, is_async=is_async))
     except ServerUnreachable as e:
         raise CommandError(f'{e}; start it with: zato start {server.path}') from None
+
+
+@service.command()
+@click.argument('cid')
+@click.argument('path', type=PATH, default='.')
+def cancel(cid: str, path: Path) -> None:
+    """End the running calls that have this CID, on all servers at PATH, by default the current directory.
+
+    `zato info` lists what runs. Clients that wait are answered with 503.
+    """
+    running_server(path)
+    told = {server.name: _cancel_on(server, cid) for server in servers_of(path) if server.running_pid()}
+    if not any(told.values()):
+        raise CommandError(f'No call with cid {cid} is running')
+    for name, count in told.items():
+        if count:
+            click.echo(f'{name}: {count} cancelled')
 
 
 @service.command('list')
@@ -87,6 +106,19 @@ def undeploy(path: Path, name: str, format_: str) -> None:
     text = f'Module {module} is not served any more; to have it back: zato service rollback {path} {module}'
     show(response, format_, lambda: click.echo(text))
     warn_of_workers(response)
+
+
+def _cancel_on(server: ServerDirectory, cid: str) -> int:
+    """How many calls of it were told."""
+    try:
+        return int(client_of(server).invoke('zato.service.cancel', {'cid': cid})['cancelled'])
+    except ServerError as e:
+        if e.http_status == NOT_FOUND:
+            return 0
+        raise
+    except ServerUnreachable as e:
+        click.echo(f'Warning: {e}; see {server.server_log}', err=True)
+        return 0
 
 
 def _version_row(item: dict[str, Any]) -> tuple[Any, ...]:

@@ -3,9 +3,15 @@
 ZatoException
  ├─ HTTPException                what a REST client is answered with, by its `status`
  │   ├─ BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · MethodNotAllowed 405
- │   └─ Conflict 409 · TooManyRequests 429 · InternalServerError 500 · ServiceUnavailable 503
+ │   ├─ NotAcceptable 406 · Conflict 409 · ContentTooLarge 413 · UnsupportedMediaType 415 · TooManyRequests 429
+ │   └─ InternalServerError 500 · ServiceUnavailable 503
  ├─ ConfigError                  a configuration value, with file, line and key
  │   └─ NameTaken                there is one of that name already
+ ├─ ServiceMissingException      also a KeyError: no such service
+ ├─ Inactive                     what is called has been made inactive
+ ├─ TimeoutException             something did not answer in time
+ ├─ SerialisationError           what a service gave back is not what it declares
+ ├─ NotAvailable                 a part of the classic API that this server does not have
  ├─ DeploymentError              a module that could not be deployed, with file and line
  ├─ IPCError                     another process on this host did not answer
  └─ CryptoError                  a secret that could not be encrypted or decrypted
@@ -46,6 +52,39 @@ class BadRequest(HTTPException):
         super().__init__(cid, msg, needs_msg)
 
 
+class ModelValidationError(BadRequest):
+    """Input is not what the service declares; the text names the element"""
+
+    rule: ClassVar[str] = 'Element is not valid'
+
+    def __init__(self, path: str, rule: str = '') -> None:
+        """path: the element's name; in nested input the way to it, such as `/user_list[1]/name`."""
+        super().__init__(msg=f'{rule or self.rule}: {path}', needs_msg=True)
+        self.path = path
+        self._rule = rule
+
+    def within(self, parent: str) -> ModelValidationError:
+        """The same error as whoever called knows it: `parent` goes before the path."""
+        return type(self)(f'{parent}{self.path}', self._rule)
+
+    @property
+    def elem_path(self) -> str:
+        """The path, by its classic name."""
+        return self.path
+
+
+class ElementMissing(ModelValidationError):
+    """A required element is not there"""
+
+    rule = 'Element missing'
+
+
+class ElementIsNotAList(ModelValidationError):
+    """An element should be a list"""
+
+    rule = 'Element is not a list'
+
+
 class Unauthorized(HTTPException):
     """Unauthorized"""
 
@@ -80,10 +119,33 @@ class MethodNotAllowed(HTTPException):
         self.allowed = allowed
 
 
+class NotAcceptable(HTTPException):
+    """Not acceptable"""
+
+    status = 406
+
+    def __init__(self, cid: str = '', msg: str = '', available: tuple[str, ...] = ()) -> None:
+        """`available`: the media types that there are instead."""
+        super().__init__(cid, msg)
+        self.available = available
+
+
 class Conflict(HTTPException):
     """Conflict"""
 
     status = 409
+
+
+class ContentTooLarge(HTTPException):
+    """The body is too long"""
+
+    status = 413
+
+
+class UnsupportedMediaType(HTTPException):
+    """The body is in a format or an encoding that is not understood here"""
+
+    status = 415
 
 
 class TooManyRequests(HTTPException):
@@ -101,6 +163,40 @@ class ServiceUnavailable(HTTPException):
     """Service unavailable"""
 
     status = 503
+    retryable = True
+
+
+class ServiceMissingException(ZatoException, KeyError):
+    """No such service"""
+
+    def __str__(self) -> str:
+        return self.msg
+
+
+class Inactive(ZatoException):
+    """What was called is inactive"""
+
+    def __init__(self, name: str = '', cid: str = '') -> None:
+        super().__init__(cid, f'`{name}` is inactive' if name else '')
+        self.name = name
+
+
+class TimeoutException(ZatoException):
+    """There was no answer in time"""
+
+
+class SerialisationError(ZatoException):
+    """A response is not what its service declares"""
+
+
+class NotAvailable(ZatoException):
+    """This server does not have it"""
+
+
+class GatewayTimeout(HTTPException):
+    """There was no answer in time"""
+
+    status = 504
     retryable = True
 
 

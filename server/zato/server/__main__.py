@@ -3,10 +3,11 @@
 `os` and `signal` are left to the workers: the arbiter forks and waits for its children the way the system does.
 """
 
-from gevent import events, monkey
+from gevent import config, events, monkey
 
 # Looking for plug-ins of gevent in every installed package, at each of twenty steps, takes a fifth of the whole start.
 events.notify_and_call_entry_points = events.notify  # type: ignore[attr-defined]  # not in the stubs
+config.track_greenlet_tree = False  # a service that starts thousands in the background need not say from where
 monkey.patch_all(os=False, signal=False)
 
 import sys

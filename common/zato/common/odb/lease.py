@@ -18,6 +18,9 @@ from zato.common.odb.tables import lease as table
 
 T = TypeVar('T')
 
+#: Names of leases that are locks of services begin with it.
+LOCK_PREFIX = 'lock:'
+
 #: Two may want to be the first at once.
 _MAKE = text("INSERT INTO lease (name, owner, epoch, expires) VALUES (:name, '', 0, 0) ON CONFLICT DO NOTHING")
 

@@ -19,6 +19,7 @@ _BUILTIN: dict[str, type[Service]] = {
     'zato.audit.get-list': config.AuditList,
     'zato.worker.get-list': config.WorkerList,
     'zato.service.invoke': service_admin.Invoke,
+    'zato.service.cancel': service_admin.Cancel,
     'zato.service.get-list': service_admin.GetList,
     'zato.service.get-module-list': service_admin.GetModules,
     'zato.service.get-version-list': service_admin.GetVersions,
@@ -45,7 +46,7 @@ def _with_context(cls: type[Service], context: AdminContext) -> type[Service]:
 
     def handle(self: AdminService) -> None:
         self.check_role()
-        cls.handle(self)  # type: ignore[attr-defined]  # each one has it
+        cls.handle(self)
 
     attributes = {'context': context, 'handle': handle, '__module__': cls.__module__, '__doc__': cls.__doc__}
     return type(cls.__name__, (cls,), attributes)

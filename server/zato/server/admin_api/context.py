@@ -18,6 +18,7 @@ from zato.server.propagate.odb import ODB
 from zato.server.security.principal import Principal
 from zato.server.service import Service
 from zato.server.service.store import ServiceStore
+from zato.server.service.workers import WorkerCalls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class AdminContext:
     services: ServiceStore
     modules: ModuleStore
     deployer: Deployer
+    calls: WorkerCalls
     runtime_of: Callable[[str], Runtime | None]
 
 

@@ -36,8 +36,33 @@ class Invoke(AdminService):
         payload = self._payload(request.get('payload'))
         if request.get('is_async'):
             self.response.payload = self.invoke_async(name, payload)
+        elif request.get('all_pids'):
+            self.response.payload = self.context.calls.invoke_all(name, payload, self._timeout(), self._acting)
+        elif request.get('pid'):
+            self.response.payload = self._in_one_worker(name, payload)
         else:
-            self.response.payload = self.invoke(name, payload)
+            skips = bool(request.get('skip_response_elem'))
+            self.response.payload = self.invoke(name, payload, timeout=self._timeout(0), skip_response_elem=skips)
+        self._add_times()
+
+    def _in_one_worker(self, name: str, payload: Any) -> Any:
+        pid = self.request.input.pid
+        if not is_id(pid):
+            raise BadRequest(self.cid, f'`pid` must be a number; got {shown(pid)}', needs_msg=True)
+        return self.context.calls.invoke_one(int(pid), name, payload, self._timeout(), self._acting)
+
+    def _timeout(self, default: float = 5.0) -> float:
+        """Seconds."""
+        raw = self.request.input.get('timeout') or default
+        try:
+            return float(raw)
+        except (TypeError, ValueError):
+            raise BadRequest(self.cid, f'`timeout` must be a number of seconds; got {shown(raw)}', needs_msg=True) from None
+
+    def _add_times(self) -> None:
+        seconds = self.processing_time / 1_000
+        self.response.headers['X-Zato-Response-Time'] = f'{seconds:.6f}'
+        self.response.headers['X-Zato-Response-Time-Human'] = f'{seconds * 1_000:.2f} ms'
 
     def _name(self, name: Any, id: Any) -> str:
         if isinstance(name, str) and name:
@@ -59,6 +84,23 @@ class Invoke(AdminService):
         except (binascii.Error, ValueError, TypeError):
             raise BadRequest(self.cid, 'Element payload is not base64', needs_msg=True) from None
         return decode(raw) if raw else ''
+
+
+class Cancel(AdminService):
+    """End the running calls that have a `cid`, in whichever worker of this server: `zato info` lists them.
+
+    A call that waits for something raises there; one that computes without a pause does once it waits. Answers with how many
+    were told, in `cancelled`.
+    """
+
+    role: ClassVar[Role] = 'operator'
+
+    def handle(self) -> None:
+        cid = str(self.require('cid'))
+        found = self.context.calls.cancel_all(cid)
+        if not found:
+            raise NotFound(self.cid, f'No call with cid {shown(cid)} is running on this server')
+        self.response.payload = {'cid': cid, 'cancelled': found}
 
 
 class GetList(AdminService):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Mapping
 from typing import Any
 
+from zato.common.api import CHANNEL
 from zato.common.exception import Forbidden, NotFound
-from zato.server.channel import json_format
 from zato.server.channel.channel import Channel, Resolve
+from zato.server.channel.format.registry import data_format
 from zato.server.http.json import encode
-from zato.server.http.message import Response
 from zato.server.security.definitions import Authenticator
 from zato.server.service import data
+from zato.server.service.channel_info import ChannelInfo
 from zato.server.service.compiled import CompiledService
 from zato.server.service.naming import is_reserved
 from zato.server.service.store import ServiceStore
@@ -31,24 +33,28 @@ def builtin_channels(
             name='zato.ping',
             path='/zato/ping',
             resolve=_always(store, 'zato.ping'),
-            parse=json_format.parse,
-            render=_render_with_env,
+            format=data_format('json'),
+            info=_info('zato.ping', '/zato/ping'),
+            envelope=_with_env,
         ),
         Channel(
             name='service.invoke',
             path='/zato/api/invoke/{service_name}',
             security=pubapi,
             resolve=_by_path(store, PUBLIC_SERVICES | allow_internal),
-            parse=_parse_invoke,
-            render=json_format.render,
+            format=_InvokeFormat(),
+            info=_info('service.invoke', '/zato/api/invoke/{service_name}'),
+            drops_path=True,
+            is_query_payload=True,
         ),
         Channel(
             name='admin.invoke.json',
             path='/zato/admin/invoke',
             security=admin,
             resolve=_always(store, ADMIN_INVOKE),
-            parse=json_format.parse,
-            render=_render_admin,
+            format=data_format('json'),
+            info=_info('admin.invoke.json', '/zato/admin/invoke'),
+            envelope=_base64_with_env,
             has_full_errors=True,
         ),
     ]
@@ -76,24 +82,35 @@ def _by_path(store: ServiceStore, allowed: frozenset[str]) -> Resolve:
     return resolve
 
 
-def _parse_invoke(request: Any, params: dict[str, str]) -> data.Request:
-    # The service's name is for us, not an input of the service.
-    return json_format.parse(request, {})
+class _InvokeFormat:
+    """What `/zato/api/invoke` speaks: JSON in, if anything; text, bytes or JSON out, as they are."""
+
+    name = 'json'
+
+    def read(self, body: bytes, content_type: bytes, options: Mapping[str, Any]) -> Any:
+        return data_format('json').read(body, content_type, options)
+
+    def fields(self, payload: Any) -> Any:
+        return payload
+
+    def write(self, payload: Any, options: Mapping[str, Any]) -> tuple[bytes, bytes]:
+        return data_format('').write(payload, options)
 
 
-def _zato_env(cid: str) -> dict[str, str]:
-    return {'result': 'ZATO_OK', 'cid': cid, 'details': ''}
+def _info(name: str, path: str) -> ChannelInfo:
+    return ChannelInfo(name=name, type=CHANNEL.HTTP_SOAP, data_format='json', is_internal=True, match_target=path)
 
 
-def _render_with_env(response: data.Response, cid: str, channel: str) -> Response:
-    response.payload = {**response.payload, 'zato_env': _zato_env(cid)}
-    return json_format.render(response, cid, channel)
+def _zato_env(response: data.Response, cid: str) -> dict[str, str]:
+    return {'result': response.result, 'cid': cid, 'details': response.result_details}
 
 
-def _render_admin(response: data.Response, cid: str, channel: str) -> Response:
+def _with_env(response: data.Response, cid: str) -> Any:
+    return {**response.payload, 'zato_env': _zato_env(response, cid)}
+
+
+def _base64_with_env(response: data.Response, cid: str) -> Any:
     """`{"response": base64 of the service's JSON, "zato_env": …}`, which classic clients take apart."""
     payload = response.payload
-    raw = payload if isinstance(payload, bytes) else payload.encode() if isinstance(payload, str) else None
-    raw = encode(payload) if raw is None else raw
-    response.payload = {'response': b64encode(raw).decode(), 'zato_env': _zato_env(cid)}
-    return json_format.render(response, cid, channel)
+    raw = payload if isinstance(payload, bytes) else payload.encode() if isinstance(payload, str) else encode(payload)
+    return {'response': b64encode(raw).decode(), 'zato_env': _zato_env(response, cid)}

@@ -5,15 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Final, Protocol
 
-from zato.server.http.message import Request, Response
+from zato.server.channel.accept import ANYTHING, normalize
+from zato.server.channel.cors import CORS
+from zato.server.channel.format.base import DataFormat
 from zato.server.security.definitions import Authenticator
 from zato.server.service import data
+from zato.server.service.channel_info import INVOKE, ChannelInfo
 from zato.server.service.compiled import CompiledService
 
-#: Turns what the service answered into a response: (its response, cid, name of the channel).
-Render = Callable[[data.Response, str, str], Response]
+#: Puts what the service answered into what is sent: (its response, cid).
+Envelope = Callable[[data.Response, str], Any]
+
+NO_LIMIT: Final = 2**62
 
 PARAM = re.compile(r'\{([^{}/]*)\}')
 
@@ -24,12 +29,6 @@ class Resolve(Protocol):
     def __call__(self, params: dict[str, str], cid: str) -> CompiledService: ...
 
 
-class Parse(Protocol):
-    """Makes the service's request. Raises BadRequest."""
-
-    def __call__(self, request: Request, params: dict[str, str]) -> data.Request: ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Channel:
     """path: with parameters in braces, as in '/a/{b}'. method: '' for any. security: None lets everybody in."""
@@ -37,13 +36,27 @@ class Channel:
     name: str
     path: str
     method: str = ''
+    http_accept: str = ANYTHING  #: what the client must accept, as in 'application/json' or 'application/*'
+    match_slash: bool = False  #: may parameters in the path have slashes in them?
+    cors: CORS | None = None  #: None if pages of other origins may not call
     is_active: bool = True
     security: Authenticator | None = None
     resolve: Resolve
-    parse: Parse
-    render: Render
+    format: DataFormat
+    info: ChannelInfo = INVOKE  #: what services see as `self.channel`
+    envelope: Envelope | None = None
+    merges_params: bool = True  #: are parameters of the URL part of the input?
+    drops_path: bool = False  #: are those of the path the channel's own, and not the service's?
+    is_path_first: bool = False  #: does the path go over the query string?
+    is_message_first: bool = False  #: does the body go over the URL?
+    is_query_payload: bool = False  #: is the query string the payload where there is no body?
+    content_type: bytes = b''  #: of responses, b'' for that of the format
+    is_gzip: bool = False  #: are responses compressed?
+    timeout: float = 0.0  #: seconds that a service may take, 0 for no limit
+    max_body: int = NO_LIMIT  #: bytes
     has_full_errors: bool = False  #: is the client told what went wrong inside a service?
     params: tuple[str, ...] = field(init=False)  #: names of the path's parameters, in order
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, 'http_accept', normalize(self.http_accept))
         object.__setattr__(self, 'params', tuple(PARAM.findall(self.path)))

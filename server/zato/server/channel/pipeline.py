@@ -1,65 +1,101 @@
-"""match → authenticate → parse → invoke → render, for each request. Errors become answers here, and nowhere else."""
+"""match → authenticate → read → invoke → write, for each request. Errors become answers here, and nowhere else."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+import gevent
+
 from zato.common.exception import (
+    GatewayTimeout,
     HTTPException,
     MethodNotAllowed,
     NotFound,
+    ServiceUnavailable,
     Unauthorized,
     ZatoException,
 )
 from zato.server.channel.channel import Channel
-from zato.server.channel.json_format import render_error
+from zato.server.channel.reading import check_length, read_request
 from zato.server.channel.routes import Routes
+from zato.server.channel.writing import headers_of_failed, render_error, write_response
+from zato.server.http.limits import Limits
 from zato.server.http.message import Request, Response
 from zato.server.security.principal import ANONYMOUS, Principal
-from zato.server.service.invoker import Call, Invoker
+from zato.server.service import data
+from zato.server.service.call import Call
+from zato.server.service.invoker import Cancelled, Invoker
 
 logger = logging.getLogger('zato.rest')
 
 _METHODS = frozenset({b'GET', b'POST', b'PUT', b'PATCH', b'DELETE', b'HEAD', b'OPTIONS'})
+_MAX_BODY = Limits().body
 _ALLOW = tuple(sorted(method.decode() for method in _METHODS))
+
+#: What a client is told of a failure inside a service.
+Describe = Callable[[BaseException], str | list[str]]
 
 
 class Pipeline:
-    """`error_message` is what a client is told of a failure inside a service."""
+    """describe: as above. has_timeouts: do the channels' timeouts apply? max_body: most bytes of a body, decompressed."""
 
-    def __init__(self, routes: Routes, invoker: Invoker, error_message: str, return_tracebacks: bool) -> None:
+    def __init__(
+        self,
+        routes: Routes,
+        invoker: Invoker,
+        describe: Describe,
+        *,
+        has_timeouts: bool = True,
+        max_body: int = _MAX_BODY,
+    ) -> None:
         self._routes = routes
         self._invoker = invoker
-        self._error_message = error_message
-        self._return_tracebacks = return_tracebacks
+        self._describe = describe
+        self._has_timeouts = has_timeouts
+        self._max_body = max_body
 
     def respond(self, request: Request) -> Response:
         """Never raises."""
-        cid = self._invoker.cids.new()
+        invoker = self._invoker
+        cid = invoker.cids.new()
         channel: Channel | None = None
+        call: Call | None = None
         try:
             if request.method not in _METHODS:
                 raise MethodNotAllowed(cid, 'Unsupported HTTP method', _ALLOW)
+            if request.method == b'OPTIONS' and (answer := self._preflight(request, cid)) is not None:
+                return answer
             channel, params = self._match(request)
             principal = self._authenticate(channel, request, cid)
             service = channel.resolve(params, cid)
-            parsed = channel.parse(request, params)
-            response = self._invoker.run(Call(service, cid, channel.name, request, None, principal), parsed)
-            return channel.render(response, cid, channel.name)
+            parsed = read_request(channel, request, params, service, self._max_body)
+            call = Call(service, cid, channel.info, request, None, principal)
+            if channel.timeout and self._has_timeouts:
+                response = self._run_in_time(channel, call, parsed)
+            else:
+                response = invoker.run(call, parsed)
+            answer = write_response(channel, response, service, request, cid)
+            if not isinstance(answer.body, bytes):
+                answer.body = invoker.running_while(call, answer.body)
+            return answer
         except BaseException as e:  # whatever a service raises, sys.exit() included, is its failure, not the worker's end
-            return self._render_exception(e, cid, channel)
+            return self._render_exception(e, cid, channel, request, call)
 
     def refuse(self, request: Request) -> Response | None:
-        """How a request would be refused for its path or its credentials; None if it would not."""
+        """How a request would be refused for its path, its credentials or its length; None if it would not."""
         cid = self._invoker.cids.new()
         channel: Channel | None = None
         try:
             channel, _ = self._match(request)
             self._authenticate(channel, request, cid)
+            length = request.headers.get(b'content-length', b'')
+            if length.isdigit():
+                check_length(channel, int(length))
         except HTTPException as e:
-            return self._render_exception(e, cid, channel)
+            return self._render_exception(e, cid, channel, request)
         return None
 
     def reject(self, status: int, details: str) -> Response:
@@ -67,10 +103,24 @@ class Pipeline:
         return render_error(status, details, self._invoker.cids.new())
 
     def _match(self, request: Request) -> tuple[Channel, dict[str, str]]:
-        path = request.path
-        if b'%' in path:
-            path = unquote_to_bytes(path)
-        return self._routes.match(path, request.method)
+        return self._routes.match(_path(request), request.method, request.headers.get(b'accept', b''))
+
+    def _preflight(self, request: Request, cid: str) -> Response | None:
+        """The answer to a browser that asks whether a page may make a request; None where it is for a service to answer."""
+        headers = request.headers
+        origin, method = headers.get(b'origin'), headers.get(b'access-control-request-method')
+        if origin is None or method is None:
+            return None
+        path = _path(request)
+        try:
+            channel, _ = self._routes.match(path, method)
+        except HTTPException:
+            return None
+        if channel.cors is None:
+            return None
+        allowed = _methods_of(self._routes.allowed(path))
+        lines = channel.cors.preflight(origin, method, headers.get(b'access-control-request-headers', b''), allowed)
+        return Response(204, b'', cid, headers=lines, channel=channel.name)
 
     @staticmethod
     def _authenticate(channel: Channel, request: Request, cid: str) -> Principal:
@@ -84,24 +134,62 @@ class Pipeline:
             raise Unauthorized(cid, f'Unauthorized; cid={cid}', security.challenge)
         return principal
 
-    def _render_exception(self, e: BaseException, cid: str, channel: Channel | None) -> Response:
+    def _run_in_time(self, channel: Channel, call: Call, parsed: data.Request) -> data.Response:
+        """Raises GatewayTimeout where the service has taken too long; it is interrupted then, wherever it waits."""
+        timer = gevent.Timeout(channel.timeout)
+        timer.start()
+        try:
+            return self._invoker.run(call, parsed)
+        except gevent.Timeout as e:
+            if e is not timer:
+                raise
+            logger.error(
+                'Service %s was interrupted after %g s, the timeout of channel %s (cid: %s)',
+                call.service.name,
+                channel.timeout,
+                channel.name,
+                call.cid,
+                extra={'action': 'rest.timeout', 'cid': call.cid},
+            )
+            raise GatewayTimeout(call.cid, f'There was no answer in {channel.timeout:g} s') from None
+        finally:
+            timer.close()
+
+    def _render_exception(
+        self, e: BaseException, cid: str, channel: Channel | None, request: Request, call: Call | None = None
+    ) -> Response:
         name = channel.name if channel is not None else '-'
         has_full_errors = channel is not None and channel.has_full_errors
+        headers = headers_of_failed(call.response) if call is not None else ()
+        if channel is not None and channel.cors is not None:
+            headers = (*headers, *channel.cors.headers_for(request.headers.get(b'origin')))
+        if isinstance(e, Cancelled):
+            e = ServiceUnavailable(cid, str(e))
         if isinstance(e, HTTPException):
             details: Any = str(e.msg) if e.needs_msg or has_full_errors else 'Bad request'
-            return render_error(e.status, details, cid, _headers(e), name)
-        if isinstance(e, ZatoException) and e.retryable:
-            logger.error(
-                'Request failed (cid: %s, channel: %s): %s', cid, name, e, extra={'action': 'rest.failed', 'cid': cid}
-            )
-            return render_error(e.status, e.msg if has_full_errors else self._error_message, cid, channel=name)
+            return render_error(e.status, details, cid, (*_headers(e), *headers), name)
+        is_expected = isinstance(e, ZatoException) and e.retryable
         logger.error(
-            'Request failed (cid: %s, channel: %s)', cid, name, exc_info=e, extra={'action': 'rest.failed', 'cid': cid}
+            'Request failed (cid: %s, channel: %s)%s',
+            cid,
+            name,
+            f': {e}' if is_expected else '',
+            exc_info=None if is_expected else e,
+            extra={'action': 'rest.failed', 'cid': cid},
         )
         status = e.status if isinstance(e, ZatoException) else 500
-        if has_full_errors or self._return_tracebacks:
-            return render_error(status, f'{type(e).__name__}: {e}', cid, channel=name)
-        return render_error(status, self._error_message, cid, channel=name)
+        details = f'{type(e).__name__}: {e}' if has_full_errors else self._describe(e)
+        return render_error(status, details, cid, headers, name)
+
+
+def _path(request: Request) -> bytes:
+    path = request.path
+    return unquote_to_bytes(path) if b'%' in path else path
+
+
+def _methods_of(channels: tuple[Channel, ...]) -> tuple[str, ...]:
+    methods = {channel.method for channel in channels}
+    return _ALLOW if '' in methods else tuple(sorted(methods))
 
 
 def _headers(e: HTTPException) -> tuple[tuple[bytes, bytes], ...]:

@@ -1,10 +1,14 @@
-"""Giving other greenlets their turn in the middle of long work."""
+"""Giving other greenlets their turn in the middle of long work, and ending what they do."""
 
 from __future__ import annotations
 
 from time import monotonic
 
 from gevent import get_hub
+
+
+class Interrupted(BaseException):
+    """Thrown into a greenlet, wherever it waits, to end the request or the call that it serves, and not the greenlet."""
 
 
 def let_others_run() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from zato.server.deploy.versions import ModuleStore, ModuleVersion
 from zato.server.service.naming import module_name
 
 if TYPE_CHECKING:
+    from zato.server.service.compiled import CompiledService, CompileOptions
     from zato.server.service.store import ServiceStore
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class Applier:
         loader: ModuleLoader,
         alarms: Alarms,
         limit: float,
+        options: CompileOptions | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._store = store
@@ -51,6 +53,7 @@ class Applier:
         self._loader = loader
         self._alarms = alarms
         self._limit = limit
+        self._options = options
         self._clock = clock
         self._served: dict[str, Served] = {}
         self._errors: dict[str, str] = {}  # module → why this worker does not serve what the store says
@@ -170,7 +173,8 @@ class Applier:
                 else:
                     modules = {source.module: self._loader.import_offered(source) for source in present}
                 compiled = {
-                    source.module: compile_services(modules[source.module], source.module, source.path) for source in present
+                    source.module: compile_services(modules[source.module], source.module, source.path, self._options)
+                    for source in present
                 }
         except BaseException as e:
             if isinstance(e, gevent.GreenletExit):
@@ -181,6 +185,8 @@ class Applier:
             return
         gone = frozenset(version.module for version in removed)
         self._services.swap(compiled, gone)
+        for services in compiled.values():
+            _tell_added(services.values())
         since = self._clock.utcnow().isoformat()
         for version in versions:
             self._served[version.module] = Served(version, since)
@@ -202,6 +208,15 @@ class Applier:
             self._alarms.begin(
                 f'module:{version.module}', error, 'save the file again, or restart', action='load.failed', log=False
             )
+
+
+def _tell_added(services: Iterable[CompiledService]) -> None:
+    for service in services:
+        try:
+            service.cls.after_add_to_store(service.cls.logger)
+        except Exception:  # a hook of the user's; the service is deployed
+            extra = {'action': 'service.hook.failed'}
+            logger.exception('after_add_to_store of service %s failed', service.name, extra=extra)
 
 
 def _replaces(new: ModuleVersion, old: ModuleVersion) -> bool:

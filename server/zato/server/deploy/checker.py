@@ -35,7 +35,7 @@ from zato.server.deploy.loader import (
     service_classes,
 )
 from zato.server.deploy.versions import ServiceDeclaration
-from zato.server.service.compiled import has_handler
+from zato.server.service.compiled import CompileOptions, has_handler
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -139,7 +139,7 @@ def listen(directory: Path) -> socket:
     return listener
 
 
-def serve(listener: socket, is_parent_alive: Callable[[], bool]) -> NoReturn:
+def serve(listener: socket, is_parent_alive: Callable[[], bool], options: CompileOptions | None = None) -> NoReturn:
     """The checker's own loop; the process ends with it. Everything here blocks, for there is nothing else to do."""
     die_with_parent(signal.SIGKILL)
     for sig in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD):
@@ -152,7 +152,7 @@ def serve(listener: socket, is_parent_alive: Callable[[], bool]) -> NoReturn:
             try:
                 request = ipc.receive_message(connection)
                 if request is not None:
-                    ipc.send_message(connection, {'result': _answer(request)})
+                    ipc.send_message(connection, {'result': _answer(request, options)})
             except (OSError, IPCError) as e:
                 logger.warning('The checker could not answer: %s', e)
     os._exit(0)
@@ -164,7 +164,7 @@ def die_with_parent(sig: signal.Signals) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(sig), 0, 0, 0)
 
 
-def _answer(request: dict[str, Any]) -> dict[str, Any]:
+def _answer(request: dict[str, Any], options: CompileOptions | None) -> dict[str, Any]:
     """Run one check in a child of its own, kept to its time."""
     for item in [*request['changed'], *request['others']]:
         import_name(item['module'])  # remembered here, it need not be found out in each child
@@ -172,7 +172,7 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     pid = monkey.get_original('os', 'fork')()
     if pid == 0:
         os.close(reading)
-        _run_child(request, writing)
+        _run_child(request, writing, options)
     os.close(writing)
     try:
         data, is_late = _read_all(reading, request['limit'])
@@ -224,7 +224,7 @@ def _failure(request: dict[str, Any], error: str, *, is_late: bool = False) -> d
     return {'failure': asdict(Failure(path=request['changed'][0]['path'], error=error, is_late=is_late))}
 
 
-def _run_child(request: dict[str, Any], writing: int) -> NoReturn:
+def _run_child(request: dict[str, Any], writing: int, options: CompileOptions | None) -> NoReturn:
     os.setpgid(0, 0)
     die_with_parent(signal.SIGKILL)
     nothing = os.open(os.devnull, os.O_RDWR)
@@ -234,7 +234,7 @@ def _run_child(request: dict[str, Any], writing: int) -> NoReturn:
         reinit()
         encode = json.JSONEncoder().encode  # of our own, whatever the module does to `json.dumps`
         try:
-            data = memoryview(encode(_import_all(request)).encode())
+            data = memoryview(encode(_import_all(request, options)).encode())
         except BaseException as e:  # an unreadable text, an exception that cannot be printed
             data = memoryview(encode(_failure(request, f'it could not be checked: {type(e).__name__}')).encode())
         while data:
@@ -243,7 +243,7 @@ def _run_child(request: dict[str, Any], writing: int) -> NoReturn:
         os._exit(0)
 
 
-def _import_all(request: dict[str, Any]) -> dict[str, Any]:
+def _import_all(request: dict[str, Any], options: CompileOptions | None) -> dict[str, Any]:
     loader = ModuleLoader()
     loader.install()
     changed = [ModuleText(**item) for item in request['changed']]
@@ -257,15 +257,15 @@ def _import_all(request: dict[str, Any]) -> dict[str, Any]:
         source = sources[item.path]
         try:
             module = loader.import_offered(source)
-            checked.append(asdict(_describe(module, source)))
+            checked.append(asdict(_describe(module, source, options)))
         except BaseException as e:  # whatever users' code raises, SystemExit included, is the answer
             return {'failure': asdict(describe_error(e, item.path))}
     return {'checked': checked}
 
 
-def _describe(module: ModuleType, source: Source) -> Checked:
+def _describe(module: ModuleType, source: Source, options: CompileOptions | None) -> Checked:
     lines = class_lines(source.text)
-    services = compile_services(module, source.module, source.path)
+    services = compile_services(module, source.module, source.path, options)
     bases = {base for cls in service_classes(module) for base in cls.__mro__[1:]}
     return Checked(
         module=source.module,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import logging
 import sys
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -19,8 +20,10 @@ from types import CodeType, ModuleType
 from zato.common.config.field import clean_name, shown
 from zato.common.exception import DeploymentError
 from zato.server.service.base import Service
-from zato.server.service.compiled import CompiledService, compile_service, has_handler
+from zato.server.service.compiled import CompiledService, CompileOptions, compile_service, has_handler
 from zato.server.service.naming import service_name
+
+logger = logging.getLogger(__name__)
 
 _PRIVATE = 'zato_deployed.'
 _NEVER = frozenset({'zato', 'zato_deployed', '__main__'})  #: names that no deployed module can have in sys.modules
@@ -218,8 +221,10 @@ def service_classes(module: ModuleType) -> list[type[Service]]:
     ]
 
 
-def compile_services(module: ModuleType, own_name: str, path: str) -> dict[str, CompiledService]:
-    """The module's services by name, compiled. Raises DeploymentError if two have the same name.
+def compile_services(
+    module: ModuleType, own_name: str, path: str, options: CompileOptions | None = None
+) -> dict[str, CompiledService]:
+    """The module's services by name, compiled, without those that refuse it. Raises DeploymentError if two have one name.
 
     own_name: the module's name as users know it, which a private name hides.
     """
@@ -242,8 +247,33 @@ def compile_services(module: ModuleType, own_name: str, path: str) -> dict[str, 
         if name in found:
             other = found[name].cls.__name__
             raise DeploymentError(f'classes {other} and {cls.__name__} are both called `{name}`', path=path)
-        found[name] = compile_service(cls, name=name)
+        try:
+            compiled = compile_service(cls, name=name, options=options)
+        except DeploymentError as e:
+            raise DeploymentError(e.msg, path=path, line=_line_of(cls)) from None
+        if _wants_to_be_deployed(cls):
+            found[name] = compiled
     return found
+
+
+def _wants_to_be_deployed(cls: type[Service]) -> bool:
+    try:
+        wants = cls.before_add_to_store(cls.logger)
+    except Exception:  # a hook of the user's; its class alone is not deployed
+        logger.exception('Service %s is not deployed: its before_add_to_store failed', cls.name)
+        return False
+    if wants is not True:
+        logger.warning('Service %s is not deployed: its before_add_to_store returned %r, not True', cls.name, wants)
+    return wants is True
+
+
+def _line_of(cls: type[Service]) -> int:
+    """0 if it is not known."""
+    for value in vars(cls).values():
+        code = getattr(value, '__code__', None)
+        if code is not None:
+            return int(code.co_firstlineno)
+    return 0
 
 
 def public_name(cls: type[Service], own_name: str) -> str:

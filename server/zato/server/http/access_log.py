@@ -27,20 +27,20 @@ class AccessLog:
         self._second = 0
         self._time = ''
 
-    def add(self, request: Request, response: Response, seconds: float) -> None:
-        """`seconds`: from the end of the head to the end of the answer."""
+    def add(self, request: Request, response: Response, size: int, seconds: float) -> None:
+        """size: bytes of the body. seconds: from the end of the request's head to the end of the answer."""
         if self._lines is None:
             return
         agent = request.headers.get(b'user-agent', b'-').decode('latin-1')
         self._append(
             f'{request.peer} {response.cid}/{seconds:.6f} "{response.channel}" {self._now()} '
             f'"{request.method.decode()} {_quoted(request.path.decode())} {request.version.decode()}" '
-            f'{response.status} {len(response.body)} "-" "{_quoted(agent)}"'
+            f'{response.status} {size} "-" "{_quoted(agent)}"'
         )
 
     def add_rejected(self, peer: str, response: Response) -> None:
         """For what could not be read as a request."""
-        self._append(f'{peer} {response.cid}/0.000000 "-" {self._now()} "-" {response.status} {len(response.body)} "-" "-"')
+        self._append(f'{peer} {response.cid}/0.000000 "-" {self._now()} "-" {response.status} {response.size} "-" "-"')
 
     def flush(self) -> None:
         self._waiting = 0

@@ -2,6 +2,7 @@
 
 Guarantees: a request that was read whole gets one answer; a connection gets at least one answer before a drain closes it,
 if it asks for one in time; a client that sends or reads too slowly is let go; nothing is read after a rejected request.
+A body that is made while it is sent is made no faster than the client takes it, and if it ends early, the client can tell.
 Times are set as deadlines that the server's sweeper looks at, since a timer a request costs more than the rest of the loop.
 """
 
@@ -13,14 +14,14 @@ from typing import TYPE_CHECKING
 
 import gevent
 
-from zato.server.config.cooperation import let_others_run
+from zato.server.config.cooperation import Interrupted, let_others_run
 from zato.server.http.chunked import ChunkedBody
 from zato.server.http.head import Head, Reject, check_line_ends, parse_head, skip_empty_lines
 from zato.server.http.limits import BLOCK
-from zato.server.http.message import CLOSE, KEEP_ALIVE, Request, Response, serialize
+from zato.server.http.message import CHUNKED, CLOSE, KEEP_ALIVE, Request, Response, Stream, serialize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from greenlet import greenlet
 
@@ -30,11 +31,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _CONTINUE = b'HTTP/1.1 100 Continue\r\n\r\n'
+_LAST_CHUNK = b'0\r\n\r\n'
 _PIPELINE_SLICE = 0.002  #: seconds a client that sends requests without awaiting answers may keep others waiting
 _LINGER = 2.0  #: seconds to read on after a rejection, or the client would see a reset instead of the answer
 
 #: What a service may raise to its own request's harm only; GreenletExit is how a drain ends what takes too long.
-_FAILURES = (Exception, gevent.Timeout, SystemExit)
+_FAILURES = (Exception, gevent.Timeout, SystemExit, Interrupted)
 
 
 class Expired(BaseException):
@@ -51,7 +53,7 @@ class Refused(Exception):
 
 
 class Connection:
-    """`deadline`: monotonic seconds until which the client must do its part, `inf` while a service runs."""
+    """`deadline`: monotonic seconds until which the client must do its part, `inf` while a service runs or makes a body."""
 
     __slots__ = ('_pending', '_server', '_transport', 'answered', 'deadline', 'greenlet', 'idle', 'peer')
 
@@ -123,17 +125,88 @@ class Connection:
         self.deadline = inf
         try:
             response = server.respond(request)
-            close = not keep_alive or server.draining
-            connection = CLOSE if close else b'' if request.version == b'HTTP/1.1' else KEEP_ALIVE
+        except _FAILURES as e:
+            return self._answer_failed(request, e)
+        body = response.body
+        if not isinstance(body, bytes):
+            return self._answer_stream(request, response, body, keep_alive)
+        close = not keep_alive or server.draining
+        connection = CLOSE if close else b'' if request.version == b'HTTP/1.1' else KEEP_ALIVE
+        try:
             data = serialize(response, server.common_headers, connection, request.method == b'HEAD')
-        except _FAILURES:
-            logger.exception('No answer to a request from %s', self.peer, extra={'action': 'http.respond.failed'})
-            response, close = server.reject(500, 'Internal error'), True
-            data = serialize(response, server.common_headers, CLOSE, request.method == b'HEAD')
+        except _FAILURES as e:
+            return self._answer_failed(request, e, response.cid)
         self._send(data)
         self.answered = True
-        server.access_log.add(request, response, server.monotonic() - request.received)
+        server.access_log.add(request, response, len(body), server.monotonic() - request.received)
         return close
+
+    def _answer_failed(self, request: Request, error: BaseException, cid: str = '-') -> bool:
+        """As `_answer`. cid: of the response that could not be sent, if there was one."""
+        extra = {'action': 'http.respond.failed', 'cid': cid}
+        logger.error('No answer to a request from %s (cid: %s)', self.peer, cid, exc_info=error, extra=extra)
+        self._answer_whole(request, self._server.reject(500, 'Internal error'))
+        return True
+
+    def _answer_whole(self, request: Request, response: Response) -> None:
+        """The connection's last answer, which is one of our own."""
+        server = self._server
+        self._send(serialize(response, server.common_headers, CLOSE, request.method == b'HEAD'))
+        self.answered = True
+        server.access_log.add(request, response, response.size, server.monotonic() - request.received)
+
+    def _answer_stream(self, request: Request, response: Response, pieces: Iterator[bytes], keep_alive: bool) -> bool:
+        """As `_answer`. The first piece is taken before the head is sent: where that fails, the answer is another one."""
+        server = self._server
+        stream = Stream(request, response, pieces, server.limits.block_timeout)
+        try:
+            try:
+                piece = stream.take() if stream.has_body else b''
+                close = not keep_alive or server.draining or (stream.has_body and not stream.is_chunked)
+                connection = CLOSE if close else b'' if request.version == b'HTTP/1.1' else KEEP_ALIVE
+                connection += CHUNKED if stream.is_chunked else b''
+                head = serialize(response, server.common_headers, connection, is_head=True)
+            except _FAILURES as e:
+                return self._answer_failed(request, e, response.cid)
+            try:
+                is_whole = self._send_stream(head, piece, stream)
+            except (gevent.Timeout, Interrupted) as e:  # a timeout of the iterator's own, which went on meanwhile
+                _log_stream('The body of a response was cut off', stream, e)
+                is_whole = False
+            finally:
+                server.access_log.add(request, response, stream.sent, server.monotonic() - request.received)
+        finally:
+            self._close_stream(stream)
+        self.answered = True
+        if not is_whole and not stream.is_chunked:
+            self._transport.abort()  # the end of the connection would be the end of the body
+            raise ConnectionAbortedError
+        return close or not is_whole
+
+    def _send_stream(self, head: bytes, piece: bytes, stream: Stream) -> bool:
+        """`piece` is the first one, b'' if there is none. Returns whether all of the body was sent."""
+        while piece:
+            for start in range(0, len(piece), BLOCK):
+                part = piece[start : start + BLOCK]
+                if stream.is_chunked:
+                    self._send_part(b'%s%x\r\n' % (head, len(part)), part, b'\r\n', stream)
+                else:
+                    self._send_part(head, part, b'', stream)
+                head = b''
+            try:
+                piece = stream.take()
+            except _FAILURES as e:
+                _log_stream('The body of a response was cut off', stream, e)
+                return False
+        self._send_part(head, b'', _LAST_CHUNK if stream.has_body and stream.is_chunked else b'', stream)
+        return True
+
+    def _close_stream(self, stream: Stream) -> None:
+        self.deadline = inf
+        try:
+            stream.close()
+        except _FAILURES as e:
+            _log_stream('What makes the body of a response did not close', stream, e)
 
     def _read_request(self) -> tuple[Request | None, bool]:
         """The next request, and whether another may follow it. None if the client left in the middle."""
@@ -267,6 +340,21 @@ class Connection:
             rest = rest[sent:]
             block = self._extend(block, sent)
 
+    def _send_part(self, before: bytes, part: bytes, after: bytes, stream: Stream) -> None:
+        """Part of a body within its framing. The client's time runs on from one part to the next, but not between them."""
+        data = memoryview(b''.join((before, part, after)))
+        moved = 0
+        self.deadline = self._server.monotonic() + stream.seconds
+        try:
+            while moved < len(data):
+                sent = self._transport.send(data[moved:])
+                moved += sent
+                stream.block = self._extend(stream.block, sent)
+        finally:
+            stream.sent += min(max(moved - len(before), 0), len(part))
+            stream.seconds = self.deadline - self._server.monotonic()
+            self.deadline = inf
+
     def _answer_rejected(self, reject: Reject) -> None:
         server = self._server
         response: Response = server.reject(reject.status, reject.details)
@@ -275,10 +363,7 @@ class Connection:
         self._close_after_answer()
 
     def _answer_refused(self, refused: Refused) -> None:
-        server = self._server
-        request, response = refused.request, refused.response
-        self._send(serialize(response, server.common_headers, CLOSE, request.method == b'HEAD'))
-        server.access_log.add(request, response, server.monotonic() - request.received)
+        self._answer_whole(refused.request, refused.response)
         self._close_after_answer()
 
     def _close_after_answer(self) -> None:
@@ -287,3 +372,8 @@ class Connection:
         self._transport.close_sending()
         while self._transport.discard():
             pass
+
+
+def _log_stream(what: str, stream: Stream, error: BaseException) -> None:
+    extra = {'action': 'http.stream.failed', 'cid': stream.cid}
+    logger.error('%s (cid: %s)', what, stream.cid, exc_info=error, extra=extra)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Final
+
+from zato.server.config.cooperation import Slices
+from zato.server.http.limits import BLOCK
 
 #: Reason phrases as RFC 9110 has them; the standard library's differ from one Python to another.
 PHRASES: Final = {status.value: status.phrase for status in HTTPStatus} | {
@@ -15,11 +19,15 @@ PHRASES: Final = {status.value: status.phrase for status in HTTPStatus} | {
 }
 STATUS_LINES: Final = {status: b'HTTP/1.1 %d %s\r\n' % (status, phrase.encode()) for status, phrase in PHRASES.items()}
 
-#: The line that `serialize` is given for its parameter `connection`, if any.
+#: The lines that `serialize` is given for its parameter `connection`, if any.
 CLOSE: Final = b'Connection: close\r\n'
 KEEP_ALIVE: Final = b'Connection: keep-alive\r\n'
+CHUNKED: Final = b'Transfer-Encoding: chunked\r\n'
 
-_NO_BODY: Final = frozenset({204, 304})
+#: Statuses of responses that have no body (RFC 9110, 6.4.1).
+NO_BODY: Final = frozenset({204, 304})
+
+_REASON: Final = re.compile(r'[\t\x20-\x7e\x80-\xff]*').fullmatch
 _HEADER_LINE: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\t\x20-\x7e\x80-\xff]*\r\n").fullmatch
 
 #: Ours to set. A service that copies a backend's headers into its response would send two of each, or a wrong framing.
@@ -52,18 +60,23 @@ class Request:
 
 
 class Response:
-    """What to answer. `headers` holds only what is not derived: no Content-Length, Date, Server, Connection."""
+    """What to answer. `headers` holds only what is not derived: no Content-Length, Date, Server, Connection.
 
-    __slots__ = ('body', 'channel', 'cid', 'content_type', 'headers', 'status')
+    body: all of it, or an iterator of bytes-like pieces that are sent as they come; its `close`, if any, is always called.
+    reason: the words of the status line, latin-1; empty for the usual ones.
+    """
+
+    __slots__ = ('body', 'channel', 'cid', 'content_type', 'headers', 'reason', 'status')
 
     def __init__(
         self,
         status: int,
-        body: bytes,
+        body: bytes | Iterator[bytes],
         cid: str,
         content_type: bytes = b'application/json',
         headers: tuple[tuple[bytes, bytes], ...] = (),
         channel: str = '-',
+        reason: str = '',
     ) -> None:
         self.status = status
         self.body = body
@@ -71,12 +84,59 @@ class Response:
         self.content_type = content_type
         self.headers = headers
         self.channel = channel
+        self.reason = reason
+
+    @property
+    def size(self) -> int:
+        """Bytes of the body, 0 for one that an iterator makes."""
+        return len(self.body) if isinstance(self.body, bytes) else 0
+
+
+class Stream:
+    """A body that an iterator makes while it is sent, and how far the sending is."""
+
+    __slots__ = ('_pieces', '_slices', 'block', 'cid', 'has_body', 'is_chunked', 'seconds', 'sent')
+
+    def __init__(self, request: Request, response: Response, pieces: Iterator[bytes], seconds: float) -> None:
+        """seconds: in which the client must take each `BLOCK` bytes."""
+        may_have_body = response.status not in NO_BODY
+        self.has_body = may_have_body and request.method != b'HEAD'
+        self.is_chunked = may_have_body and request.version == b'HTTP/1.1'
+        self.cid = response.cid
+        self.block = BLOCK  #: bytes of the current block that the client has not taken
+        self.seconds = seconds  #: that it has for them
+        self.sent = 0  #: bytes of the body, without framing
+        self._pieces = pieces
+        self._slices = Slices()
+
+    def take(self) -> bytes:
+        """The next piece that is not empty, b'' after the last one. Others have their turn first, if it is time.
+
+        Raises whatever the iterator does, TypeError for a piece that is not bytes-like.
+        """
+        while True:
+            self._slices.now_and_then()
+            try:
+                piece = next(self._pieces)
+            except StopIteration:
+                return b''
+            if not isinstance(piece, bytes):
+                piece = memoryview(piece).tobytes()
+            if piece:
+                return piece
+
+    def close(self) -> None:
+        """Tell the iterator that nothing more is taken. Raises whatever it does."""
+        close = getattr(self._pieces, 'close', None)
+        if close is not None:
+            close()
 
 
 def serialize(response: Response, common: bytes, connection: bytes, is_head: bool) -> bytes:
-    """The response as one piece to send. Raises ValueError for a header that would break out of its line.
+    """The response as one piece to send. Raises ValueError for a header or a reason that would break out of its line.
 
-    common: header lines that all responses share, such as Date. connection: CLOSE, KEEP_ALIVE or nothing.
+    common: header lines that all responses share, such as Date. connection: CLOSE, KEEP_ALIVE, CHUNKED, or none.
+    is_head: leave the body out, as is done for HEAD and where an iterator makes the body.
     """
     status = response.status
     body = response.body
@@ -84,7 +144,9 @@ def serialize(response: Response, common: bytes, connection: bytes, is_head: boo
     if b'\n' in content_type or b'\r' in content_type:
         raise ValueError(f'Not a content type: {content_type!r}')
     head = b'%sContent-Type: %s\r\nX-Zato-CID: %s\r\n%s%s' % (
-        STATUS_LINES.get(status) or b'HTTP/1.1 %d \r\n' % status,
+        _status_line(status, response.reason)
+        if response.reason
+        else STATUS_LINES.get(status) or b'HTTP/1.1 %d \r\n' % status,
         content_type,
         response.cid.encode(),
         common,
@@ -92,10 +154,18 @@ def serialize(response: Response, common: bytes, connection: bytes, is_head: boo
     )
     if response.headers:
         head += _lines(response.headers)
-    if status in _NO_BODY:
+    if status in NO_BODY:
         return head + b'\r\n'
-    head += b'Content-Length: %d\r\n\r\n' % len(body)
-    return head if is_head else head + body
+    if is_head:
+        return head + (b'Content-Length: %d\r\n\r\n' % len(body) if isinstance(body, bytes) else b'\r\n')
+    head += b'Content-Length: %d\r\n\r\n' % len(body)  # type: ignore[arg-type]  # checking costs, and an iterator raises here
+    return head + body  # type: ignore[operator]
+
+
+def _status_line(status: int, reason: str) -> bytes:
+    if not _REASON(reason):
+        raise ValueError(f'Not a reason phrase: {reason!r}')
+    return b'HTTP/1.1 %d %s\r\n' % (status, reason.encode('latin-1'))
 
 
 def _lines(headers: tuple[tuple[bytes, bytes], ...]) -> bytes:

@@ -8,6 +8,8 @@ one that sends faster than it is read could otherwise keep the whole worker.
 from __future__ import annotations
 
 import ssl
+import struct
+from socket import SO_LINGER, SOL_SOCKET
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gevent import get_hub
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 READ, WRITE = 1, 2
 _RECEIVE = 65_536
+_RESET = struct.pack('ii', 1, 0)  #: of SO_LINGER: wait for nothing, tell the client with a reset
 
 
 class Transport(Protocol):
@@ -31,6 +34,9 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Close at once. Twice is safe."""
+
+    def abort(self) -> None:
+        """Close at once, and have the client see that what it got is not all."""
 
     def close_sending(self) -> None:
         """Tell the client that nothing more comes; it can still be received from."""
@@ -67,6 +73,10 @@ class PlainTransport:
                 if self._writing is None:
                     self._writing = self._hub.loop.io(self._socket.fileno(), WRITE)
                 self._hub.wait(self._writing)
+
+    def abort(self) -> None:
+        self._socket.setsockopt(SOL_SOCKET, SO_LINGER, _RESET)
+        self.close()
 
     def close_sending(self) -> None:
         self._socket.shutdown(1)
@@ -132,6 +142,9 @@ class TLSTransport:
 
     def discard(self) -> bool:
         return self._plain.discard()
+
+    def abort(self) -> None:
+        self._plain.abort()
 
     def close_sending(self) -> None:
         self._say_goodbye()

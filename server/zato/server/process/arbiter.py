@@ -231,7 +231,7 @@ class ServerArbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         if self._checker == 0:
             self._close_in_child()
             util._setproctitle(f'checker [{self.proc_name}]')
-            serve(self._checker_listener, lambda: os.getppid() == parent)
+            serve(self._checker_listener, lambda: os.getppid() == parent, self.app.settings.compile_options)
 
     def _is_checker_alive(self) -> bool:
         if not self._checker:

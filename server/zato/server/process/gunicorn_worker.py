@@ -25,7 +25,7 @@ from zato.server.process.loop import Loop
 from zato.server.process.odb_check import check_odb
 from zato.server.process.worker import Worker
 from zato.server.propagate.odb import ODB
-from zato.server.service.invoker import Call
+from zato.server.service.call import Call
 
 if TYPE_CHECKING:
     from zato.server.process.arbiter import ServerArbiter

@@ -18,6 +18,7 @@ from zato.common.log.config import LoggingConfigError, configure
 from zato.common.start_report import StartReport
 from zato.common.version import version
 from zato.server.process.application import ServerApplication
+from zato.server.process.development import for_development
 from zato.server.process.settings import load_settings
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,9 @@ def _parse() -> argparse.Namespace:
     parser.add_argument('--fg', action='store_true', help='log to the terminal too')
     parser.add_argument('--env-file', type=Path)
     parser.add_argument('--secret-key', default='')
+    parser.add_argument('--dev', action='store_true', help='for development: one worker, no timeouts, tracebacks in answers')
+    parser.add_argument('--debug-port', type=int, default=0)
+    parser.add_argument('--wait-for-debugger', action='store_true')
     parser.add_argument('--ready-fd', type=int, default=-1)
     return parser.parse_args()
 
@@ -67,6 +71,8 @@ def _run(arguments: argparse.Namespace, report: StartReport) -> None:
     logger.info('Starting %s with Zato %s', directory.path, version, extra={'action': 'server.starting'})
     settings = load_settings(directory, arguments.secret_key or os.environ.pop('ZATO_SECRET_KEY', ''))
     os.chdir(directory.path)
+    if arguments.dev:
+        settings = for_development(settings, arguments.debug_port, is_waiting=arguments.wait_for_debugger)
     settings.odb.preload()
     application = ServerApplication(settings, report, to_stdout=arguments.fg)
     gc.collect()

@@ -14,6 +14,7 @@ from zato.common.config.pickup_conf import read_pickup_conf
 from zato.common.config.reader import GetSecret, find_line, read_server_conf
 from zato.common.config.secrets import Secrets
 from zato.common.config.server_conf import ServerConf
+from zato.common.config.simple_io_conf import read_simple_io_conf
 from zato.common.crypto import Cipher
 from zato.common.exception import ConfigError
 from zato.common.ipc import socket_directory
@@ -21,8 +22,18 @@ from zato.common.odb.address import ODBAddress, address_from
 from zato.common.tls import server_context
 from zato.server.http.limits import Limits
 from zato.server.security.basic_auth import AdminAuth, BasicAuth
+from zato.server.service.compiled import CompileOptions
+from zato.server.service.simpleio.names import rules_from
 
 _REALM = 'API'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Development:
+    """What `zato dev` asks for. debug_port: where a debugger attaches, 0 for none. is_waiting: is it waited for?"""
+
+    debug_port: int
+    is_waiting: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +54,8 @@ class Settings:
     user_config: Mapping[str, Path]
     get_secret: GetSecret
     sockets: Path
+    compile_options: CompileOptions
+    development: Development | None = None
 
     @property
     def limits(self) -> Limits:
@@ -78,6 +91,10 @@ def load_settings(directory: ServerDirectory, key: str = '') -> Settings:
         get_secret=secrets.get,
         user_config={name: directory.repo / path for name, path in conf.user_config.items()},
         sockets=socket_directory(directory.work),
+        compile_options=CompileOptions(
+            rules=rules_from(read_simple_io_conf(directory.repo / 'simple-io.conf')),
+            schemas=directory.repo / 'schema' / 'json',
+        ),
     )
 
 

@@ -23,7 +23,7 @@ from zato.common.version import version
 from zato.server.admin_api import builtin_services
 from zato.server.admin_api.context import AdminContext
 from zato.server.channel.builtin import builtin_channels
-from zato.server.channel.pipeline import Pipeline
+from zato.server.channel.pipeline import Describe, Pipeline
 from zato.server.channel.routes import Routes
 from zato.server.config.objects import ConfigObjects
 from zato.server.config.runtime import make_runtimes
@@ -35,6 +35,8 @@ from zato.server.deploy.role import DeploymentRole
 from zato.server.http.access_log import AccessLog
 from zato.server.http.server import HTTPServer
 from zato.server.process.control import ControlServer
+from zato.server.process.development import listen_for_debugger, traceback_of
+from zato.server.process.facades import add_server, make_facades
 from zato.server.process.loop import Loop
 from zato.server.process.odb_check import check_odb
 from zato.server.process.role import Role
@@ -48,11 +50,13 @@ from zato.server.propagate.wake import WakeSocket
 from zato.server.security.definitions import SecurityDefinitions
 from zato.server.service.invoker import Invoker
 from zato.server.service.store import ServiceStore
+from zato.server.service.workers import WorkerCalls
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from socket import socket
 
+    from zato.common.config.server_conf import Misc
     from zato.common.log.files import AppendFile
     from zato.common.odb.address import ODBAddress
     from zato.server.http.balance import Share
@@ -77,12 +81,18 @@ class Worker:
         self._user_config = UserConfig(
             settings.user_config, [settings.directory.user_conf_dir], self.alarms, settings.get_secret
         )
-        self.invoker = Invoker(self._services, lambda: self._user_config.values)
         self._odb = ODB(Database(settings.odb))
         self._writer = Writer(self._odb, settings.cipher)
         self._modules = make_store(settings, self._odb, self._writer)
         self._loader = ModuleLoader()
-        self._applier = Applier(self._modules, self._services, self._loader, self.alarms, conf.hot_deploy.check_timeout)
+        self._applier = Applier(
+            self._modules,
+            self._services,
+            self._loader,
+            self.alarms,
+            conf.hot_deploy.check_timeout,
+            settings.compile_options,
+        )
         self._objects = ConfigObjects(os.environ, settings.cipher.decrypt, self.alarms)
         self._runtimes = make_runtimes([self._routes, self._services, SecurityDefinitions(), self._objects])
         self._objects.use(self._runtimes)
@@ -90,6 +100,10 @@ class Worker:
             self._odb, self._objects, self._applier.apply, lambda: self._configuration.moved(), self.alarms
         )
         self._presence = Presence(self._odb, settings.name, settings.sockets, lambda: self._follower.progress)
+        facades = make_facades(settings, self._odb, self._presence.id, lambda: self._user_config.values)
+        self.invoker = Invoker(self._services, facades, self._name_of_service)
+        self._calls = WorkerCalls(self.invoker, settings.sockets)
+        add_server(facades, settings.name, self._calls)
         self._configuration = Configuration(self._odb, self._writer, self._follower, self._presence)
         self._wake = WakeSocket(self._presence.socket, self._configuration.receive)
         self._listener = None if settings.odb.is_sqlite else _make_listener(settings.odb, self._follower.wake)
@@ -106,7 +120,13 @@ class Worker:
         )
         self._control = ControlServer(
             settings.sockets,
-            {'info': self.info, 'deployment': self._applier.state_of, 'objects': self._objects.as_dict},
+            {
+                'info': self.info,
+                'deployment': self._applier.state_of,
+                'objects': self._objects.as_dict,
+                'invoke': self._calls.invoke_here,
+                'cancel': self.invoker.cancel,
+            },
         )
         row_every = _ROW_EVERY_LOCAL if settings.odb.is_sqlite else _ROW_EVERY
         self._loops = [
@@ -122,6 +142,8 @@ class Worker:
         """Returns once this worker accepts requests."""
         with ExitStack() as undo:
             undo.callback(self._odb.close)
+            if self._settings.development is not None:
+                listen_for_debugger(self._settings.development)
             self._user_config.load()
             self._loader.install()
             undo.callback(self._loader.uninstall)
@@ -146,6 +168,7 @@ class Worker:
         """Let work in no more, let running work finish for `timeout` seconds, then close what it used."""
         end = monotonic() + timeout
         self._role.stop()
+        self.invoker.end_pauses()
         still_open = self._http.drain(timeout)
         for call in self.invoker.finish(max(0.0, end - monotonic())):
             logger.error(
@@ -198,8 +221,13 @@ class Worker:
             services=self._services,
             modules=self._modules,
             deployer=self._deployer,
+            calls=self._calls,
             runtime_of=self._runtimes.get,
         )
+
+    def _name_of_service(self, id: int) -> str | None:
+        found = self._objects.get(id)
+        return found.name if found is not None and found.kind == 'service' else None
 
     def _make_http(self, access_log: AppendFile | None, share: Share | None) -> HTTPServer:
         settings = self._settings
@@ -208,7 +236,15 @@ class Worker:
             self._services, settings.pubapi, settings.admin, frozenset(misc.service_invoker_allow_internal)
         ):
             self._routes.add(channel)
-        pipeline = Pipeline(self._routes, self.invoker, misc.default_error_message, misc.return_tracebacks)
+        is_development = settings.development is not None
+        describe = traceback_of if is_development else _describer(misc)
+        pipeline = Pipeline(
+            self._routes,
+            self.invoker,
+            describe,
+            has_timeouts=not is_development,
+            max_body=settings.limits.body,
+        )
         return HTTPServer(
             pipeline.respond,
             pipeline.reject,
@@ -259,6 +295,13 @@ class Worker:
             return
         if outcome.pending:
             logger.warning('Not applied yet by: %s', ', '.join(outcome.pending), extra={'action': 'deploy.pending'})
+
+
+def _describer(misc: Misc) -> Describe:
+    """What clients are told of a service's failure."""
+    if misc.return_tracebacks:
+        return lambda e: f'{type(e).__name__}: {e}'
+    return lambda e: misc.default_error_message
 
 
 def _make_listener(address: ODBAddress, heard: Callable[[], None]) -> Listener:

@@ -6,8 +6,8 @@ import logging
 
 from sqlalchemy import Connection, delete, func, select, update
 
-from zato.common.odb.lease import Lease, LeaseLost, Leases
-from zato.common.odb.tables import config_counter, config_event
+from zato.common.odb.lease import LOCK_PREFIX, Lease, LeaseLost, Leases
+from zato.common.odb.tables import config_counter, config_event, lease
 from zato.server.propagate.odb import ODB
 from zato.server.propagate.presence import dead_workers
 
@@ -17,6 +17,7 @@ LEASE = 'config.prune'
 INTERVAL = 60.0  #: seconds between prunings
 _TTL = 3 * INTERVAL
 _KEEP_EVENTS = 7 * 86_400.0  #: seconds; a worker that was away for longer reads everything anew
+_KEEP_LOCKS = 7 * 86_400.0  #: seconds since a lock of services expired; its epochs begin anew then
 _KEEP_WORKERS = 60.0  #: seconds since the last heartbeat of a worker that did not say good-bye
 
 
@@ -55,6 +56,7 @@ class Housekeeping:
         assert self._lease is not None  # it was just taken
         self._leases.check(connection, self._lease)
         now = connection.execute(select(self._odb.database.now)).scalar_one()
+        connection.execute(delete(lease).where(lease.c.name.startswith(LOCK_PREFIX), lease.c.expires < now - _KEEP_LOCKS))
         old = config_event.c.at < now - self._keep_events
         last = connection.execute(select(func.max(config_event.c.id)).where(old)).scalar()
         events = 0

@@ -2,45 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
-from urllib.parse import parse_qsl
+from typing import TYPE_CHECKING, Any
 
-from bunch import Bunch
+from bunch import bunchify
 
-from zato.server.http.message import Request as HTTPMessage
+from zato.common.exception import NotAvailable
+from zato.server.http.form import parse_form, parse_pairs
+from zato.server.service.input import Input, to_input
 
-_FORM = b'application/x-www-form-urlencoded'
+if TYPE_CHECKING:
+    from zato.server.http.message import Request as HTTPMessage
+
+#: Attributes of requests that come through what this server does not have yet.
+_LATER = {
+    'amqp': 'AMQP channels',
+    'hl7': 'HL7 channels',
+    'ibm_mq': 'IBM MQ channels',
+    'wmq': 'IBM MQ channels',
+}
 
 
-class Input(Bunch):  # type: ignore[misc]  # bunch has no types
-    """A dict whose keys are attributes too; it prints as a plain dict."""
-
-    def __repr__(self) -> str:
-        return dict.__repr__(self)
-
-    __str__ = __repr__
-
-
-def parse_pairs(data: bytes) -> dict[str, Any]:
-    """Query string or form as a dict; a repeated key's values are a list. Raises UnicodeDecodeError."""
-    out: dict[str, Any] = {}
-    for key, value in parse_qsl(data.decode('ascii'), keep_blank_values=True, errors='strict'):
-        if key not in out:
-            out[key] = value
-        elif isinstance(out[key], list):
-            out[key].append(value)
-        else:
-            out[key] = [out[key], value]
-    return out
+_SAME = object()
 
 
 class HTTPData:
     """`self.request.http`: what only a request over HTTP has. Without one, everything in it is empty."""
 
-    __slots__ = ('_get', '_message', '_post', 'params')
+    __slots__ = ('_body', '_get', '_message', '_post', 'params')
 
-    def __init__(self, message: HTTPMessage | None, params: dict[str, str] | None = None) -> None:
+    def __init__(self, message: HTTPMessage | None, params: dict[str, str] | None = None, body: bytes = b'') -> None:
+        """body: decompressed."""
         self._message = message
+        self._body = body
         self._get: Input | None = None
         self._post: Input | None = None
         self.params = Input(params or {})  #: from the URL path's pattern
@@ -76,12 +69,16 @@ class HTTPData:
 
     @property
     def POST(self) -> Input:  # noqa: N802
-        """Fields of a form in the body."""
+        """Fields of a form in the body, files among them; empty if the body is no form."""
         if self._post is None:
             message = self._message
-            is_form = message is not None and message.headers.get(b'content-type', b'').startswith(_FORM)
-            self._post = Input(parse_pairs(message.body) if message is not None and is_form else {})
+            form = parse_form(self._body, message.headers.get(b'content-type', b'')) if message is not None else None
+            self._post = Input(form or {})
         return self._post
+
+    def get_form_data(self) -> Input:
+        """The same as POST."""
+        return self.POST
 
 
 class Request:
@@ -89,26 +86,37 @@ class Request:
 
     raw_request: what was received: bytes over HTTP, the object itself when one service invokes another.
     payload: the same, parsed; None if there was nothing.
+    channel_params: of the URL, its path's and its query string's together.
     """
 
-    __slots__ = ('_http', '_input', '_message', '_params', '_query', 'payload', 'raw_request')
+    channel_params: dict[str, Any] | None = None
+    _fields: Any = _SAME
+    _is_message_first = False
+    _message: HTTPMessage | None = None
+    _path: dict[str, str] | None = None
+    _input: Any = None
+    _http: HTTPData | None = None
 
     def __init__(
         self,
         raw_request: Any,
         payload: Any,
         message: HTTPMessage | None = None,
-        params: dict[str, str] | None = None,
-        query: dict[str, Any] | None = None,
+        path: dict[str, str] | None = None,
+        channel_params: dict[str, Any] | None = None,
     ) -> None:
-        """params: from the URL's path. query: from its query string. Both go over the payload's keys, query over params."""
+        """path: parameters of the URL's path."""
         self.raw_request = raw_request
         self.payload = payload
-        self._message = message
-        self._params = params
-        self._query = query
-        self._input: Input | None = None
-        self._http: HTTPData | None = None
+        if message is not None:
+            self._message = message
+            self._path = path
+            self.channel_params = channel_params
+
+    def look_in(self, fields: Any, *, is_message_first: bool) -> None:
+        """fields: where elements of the input are looked up if not in the payload. is_message_first: before the URL?"""
+        self._fields = fields
+        self._is_message_first = is_message_first
 
     @property
     def text(self) -> Any:
@@ -116,42 +124,73 @@ class Request:
 
     @property
     def input(self) -> Input:
-        """Never None: an empty Bunch where the payload is no dict and the URL has no parameters."""
+        """What the service declares, parsed. Without a declaration a Bunch of payload and URL parameters, never None: it is
+        empty where the payload is no dict and there are no parameters.
+        """
         if self._input is None:
-            value = Input(self.payload) if isinstance(self.payload, dict) else Input()
-            value.update(self._params or {})
-            value.update(self._query or {})
-            for key, item in value.items():
-                if type(item) in (dict, list):
-                    value[key] = _to_input(item)
-            self._input = value
-        return self._input
+            merged = self.merged()
+            self._input = to_input(merged if isinstance(merged, dict) else self.channel_params or {})
+        return self._input  # type: ignore[no-any-return]  # a model, or a list, where that is declared
+
+    @input.setter
+    def input(self, value: Any) -> None:
+        self._input = value
 
     @property
     def http(self) -> HTTPData:
         if self._http is None:
-            self._http = HTTPData(self._message, self._params)
+            self._http = HTTPData(self._message, self._path, self.raw_request if self._message is not None else b'')
         return self._http
 
+    @property
+    def merge_channel_params(self) -> bool:
+        """Are the URL's parameters part of the input?"""
+        return self.channel_params is not None
 
-def _to_input(item: Any) -> Any:
-    if isinstance(item, dict):
-        return Input({key: _to_input(value) for key, value in item.items()})
-    if isinstance(item, list):
-        return [_to_input(value) for value in item]
-    return item
+    def merged(self) -> Any:
+        """What the input is made of: the payload's fields and the URL's parameters."""
+        params = self.channel_params
+        if params is None and self._fields is _SAME:
+            return self.payload
+        fields = self.payload if self._fields is _SAME else self._fields
+        if not params:
+            return fields
+        if isinstance(fields, dict):
+            return {**params, **fields} if self._is_message_first else {**fields, **params}
+        if isinstance(fields, list) and all(isinstance(item, dict) for item in fields):
+            return [{**params, **item} if self._is_message_first else {**item, **params} for item in fields]
+        if fields is None or fields in ('', b''):
+            return params
+        return fields
+
+    def to_bunch(self) -> Any:
+        """The payload as a Bunch, however deep it is."""
+        return bunchify(self.payload)
+
+    bunchified = to_bunch
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _LATER:
+            raise NotAvailable(msg=f'self.request.{name} is not available: this server does not have {_LATER[name]}')
+        raise AttributeError(f'A request has no attribute `{name}`')
 
 
 class Response:
-    """`self.response`. payload: str, bytes, dict, list, number or None."""
+    """`self.response`.
 
-    __slots__ = ('_headers', 'content_type', 'payload', 'status_code')
+    payload: str, bytes, dict, list, number, model, None, or an iterator of bytes or text, which is sent piece by piece.
+    Where output is declared, its elements may be set as attributes of it.
+    """
 
-    def __init__(self) -> None:
-        self.payload: Any = ''
-        self.status_code = 200
-        self.content_type = ''  #: '' means that the channel decides
-        self._headers: dict[str, str] | None = None
+    payload: Any = ''
+    status_code: int = 200
+    status_message: str = ''  #: '' means that of the status code
+    content_type: str = ''  #: '' means that the channel decides
+    content_encoding: str = ''  #: 'gzip' has the body compressed, if the client accepts that
+    data_format: str = ''
+    result: str = 'ZATO_OK'
+    result_details: str = ''
+    _headers: dict[str, str] | None = None
 
     @property
     def headers(self) -> dict[str, str]:
@@ -172,3 +211,9 @@ class Response:
         for name in [name for name in lines if name.lower() == b'content-type']:
             self.content_type = lines.pop(name).decode('latin-1')
         return tuple(lines.items())
+
+    def __len__(self) -> int:
+        return len(self.payload)
+
+    def __bool__(self) -> bool:
+        return True

@@ -3,166 +3,277 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import gevent
+from gevent import get_hub
 
-from zato.common.exception import ZatoException
+from zato.common.exception import Inactive, ServiceMissingException, ZatoException
+from zato.server.config.cooperation import Interrupted
 from zato.server.security.principal import Principal
+from zato.server.service.background import Background
 from zato.server.service.base import Service
+from zato.server.service.call import Call, CIDs, StreamingCall
+from zato.server.service.channel_info import INVOKE, channel_of_type
 from zato.server.service.data import Request, Response
+from zato.server.service.facade.crypto import STORED_PREFIX
+from zato.server.service.invocation import call_back, prepared
+from zato.server.service.simpleio.payload import Payload
 
 if TYPE_CHECKING:
-    from zato.server.http.message import Request as HTTPMessage
+    from collections.abc import Iterable, Iterator
+
+    from zato.server.service.channel_info import ChannelInfo
     from zato.server.service.compiled import CompiledService
+    from zato.server.service.facades import Facades
     from zato.server.service.store import ServiceStore
 
 logger = logging.getLogger(__name__)
 
-_CID_BYTES = 12
-_CIDS_AT_ONCE = 256
 _MAX_DEPTH = 100  #: services that may be waiting for one another
+_CALLBACK_SUFFIX = '-async-callback'
 
 
-class CIDs:
-    """Correlation IDs: 96 bits from the system's random generator, as 24 hex digits. Make it after a fork."""
-
-    def __init__(self) -> None:
-        self._block = ''
-        self._position = 0
-
-    def new(self) -> str:
-        position = self._position
-        if position >= len(self._block):
-            self._block = secrets.token_hex(_CID_BYTES * _CIDS_AT_ONCE)
-            position = 0
-        self._position = end = position + 2 * _CID_BYTES
-        return self._block[position:end]
-
-
-class Call:
-    """One run of one service. `started`: monotonic seconds. `caller`: the run that waits for this one, if any.
-
-    `principal`: who it is run for.
-    """
-
-    __slots__ = ('caller', 'channel', 'cid', 'depth', 'message', 'principal', 'service', 'started')
-
-    def __init__(
-        self,
-        service: CompiledService,
-        cid: str,
-        channel: str,
-        message: HTTPMessage | None,
-        caller: Call | None,
-        principal: Principal,
-    ) -> None:
-        self.service = service
-        self.cid = cid
-        self.channel = channel
-        self.message = message
-        self.caller = caller
-        self.principal = principal
-        self.depth: int = caller.depth + 1 if caller is not None else 0
-        self.started = monotonic()
-
-    @property
-    def acting(self) -> Principal:
-        """Who acts: whom it is run for, or else the users' service that takes part in it, since that is trusted code."""
-        call: Call | None = self
-        while call is not None:
-            if not call.service.is_internal:
-                return Principal(f'service {call.service.name} (called by {self.principal.name})', 'admin')
-            call = call.caller
-        return self.principal
+class Cancelled(Interrupted):
+    """An administrator has cancelled the call. Thrown into its greenlet; services cannot catch it by mistake."""
 
 
 class Invoker:
-    """`user_config` returns what services see as `self.user_config`."""
+    """find_id: name of the service that has an ID, None if none has."""
 
-    def __init__(self, store: ServiceStore, user_config: Callable[[], Any]) -> None:
+    def __init__(
+        self, store: ServiceStore, facades: Facades, find_id: Callable[[int], str | None] = lambda id: None
+    ) -> None:
         self.store = store
-        self.user_config = user_config
+        self.facades = facades
         self.cids = CIDs()
         self.running: set[Call] = set()
         self.invoked = 0  #: how many calls there have been
-        self._background: set[gevent.Greenlet[..., None]] = set()
+        self.background = Background()
+        self._find_id = find_id
 
     def run(self, call: Call, request: Request) -> Response:
         """Run the service of `call`. Its exceptions come through as they are."""
         compiled = call.service
         message = call.message
-        handle = compiled.handler(message.method if message is not None else None)
+        handle = compiled.handler(message.method if message is not None else None) if compiled.verbs else compiled.handle
         service = compiled.cls()
         service.cid = call.cid
-        service.channel = call.channel
         service.request = request
         service.response = response = Response()
         service._invoker = self
         service._call = call
         self.invoked += 1
+        compiled.usage.count += 1
         running = self.running
         running.add(call)
+        io = compiled.io
+        is_accepted = True
         try:
-            handle(service)
+            if io is not None:
+                if io.parse is not None:
+                    self._parse(service, request, compiled)
+                if io.render is not None:
+                    response.payload = Payload()
+            if compiled.lifecycle is None:
+                handle(service)  # type: ignore[misc]  # compile_service lets no class without it through
+            else:
+                is_accepted = compiled.lifecycle.run(service, handle)  # type: ignore[arg-type]  # as above
+            if io is not None and io.render is not None and is_accepted:
+                response.payload = io.render(response.payload)
+        except BaseException:
+            call.response = response
+            raise
         finally:
+            call.ended = monotonic()
             running.discard(call)
         return response
 
-    def invoke_from(self, caller: Call, name: str | type[Service], payload: Any) -> Any:
-        """`self.invoke`: as documented there."""
-        compiled = self._find(name if isinstance(name, str) else name.get_name())
-        if compiled.name == caller.service.name:
+    def invoke_from(
+        self,
+        caller: Call,
+        target: str | type[Service],
+        payload: Any,
+        channel: ChannelInfo = INVOKE,
+        data_format: str = '',
+        transport: str = '',
+    ) -> Any:
+        """`self.invoke` without options: as documented there."""
+        compiled = self.find(target if isinstance(target, str) else target.get_name())
+        if compiled is caller.service:
             raise ZatoException(caller.cid, f'Service {compiled.name} cannot invoke itself')
-        call = Call(compiled, caller.cid, 'invoke', caller.message, caller, caller.principal)
+        call = Call(compiled, caller.cid, channel, caller.message, caller, caller.principal)
+        if data_format or transport:
+            call.data_format, call.transport = data_format, transport
         if call.depth > _MAX_DEPTH:
             raise ZatoException(caller.cid, f'More than {_MAX_DEPTH} services wait for one another: {_chain(call)}')
+        return self.run(call, Request(payload, payload)).payload
+
+    def invoke_apart(self, caller: Call, target: str, payload: Any, *, cid: str, channel: str, in_reply_to: str = '') -> Any:
+        """Run a service on behalf of one that may have ended meanwhile, as patterns and callbacks do."""
+        call = Call(self.find(target), cid, channel_of_type(channel), None, None, caller.acting)
+        call.in_reply_to = in_reply_to
         return self.run(call, Request(payload, payload)).payload
 
     def invoke_async(self, name: str, payload: Any, principal: Principal, *, channel: str) -> str:
         """Start a service in the background. Returns its cid; its exceptions go to the log."""
         cid = self.cids.new()
-        call = Call(self._find(name), cid, channel, None, None, principal)
-        greenlet = gevent.spawn(self._run_in_background, call, payload)
-        self._background.add(greenlet)
-        greenlet.rawlink(self._background.discard)
+        self._start(Call(self.find(name), cid, channel_of_type(channel), None, None, principal), payload)
         return cid
 
-    def invoke_async_from(self, caller: Call, name: str, payload: Any) -> str:
+    def invoke_async_from(
+        self,
+        caller: Call,
+        target: str | type[Service],
+        payload: Any,
+        *,
+        channel: str,
+        data_format: str = 'dict',
+        transport: str = '',
+        to_json_string: bool = False,
+        cid: str = '',
+        callback: str | type[Service] | Iterable[str | type[Service]] | None = None,
+        environ: dict[str, Any] | None = None,
+    ) -> str:
         """`self.invoke_async`: as documented there."""
-        return self.invoke_async(name, payload, caller.acting, channel='invoke-async')
+        call = Call(
+            self.find(target if isinstance(target, str) else target.get_name()),
+            cid or self.cids.new(),
+            channel_of_type(channel),
+            None,
+            None,
+            caller.acting,
+        )
+        if data_format != 'dict' or to_json_string:
+            payload = prepared(payload, data_format, to_json_string=to_json_string)
+            call.data_format = data_format
+        if transport:
+            call.transport = transport
+        if environ is not None:
+            call.environ = environ
+        self._start(call, payload, self._callbacks(caller, callback), caller)
+        return call.cid
+
+    def running_while(self, call: Call, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        """The same pieces of a streamed response; the call counts as running until they have been sent, or are closed."""
+        return StreamingCall(self.running, call, pieces)
+
+    def find(self, name: str) -> CompiledService:
+        """Raises ServiceMissingException, Inactive."""
+        found = self.store.get(name)
+        if found is None:
+            if self.store.is_inactive(name):
+                raise Inactive(name)
+            raise ServiceMissingException(msg=f'No such service: {name}')
+        return found
+
+    def name_of_id(self, id: int) -> str:
+        """Raises ServiceMissingException."""
+        name = self._find_id(id)
+        if name is None:
+            raise ServiceMissingException(msg=f'No service has ID {id}')
+        return name
+
+    def name_of_impl(self, impl_name: str) -> str:
+        """Raises ServiceMissingException."""
+        for service in self.store:
+            if service.impl_name == impl_name:
+                return service.name
+        raise ServiceMissingException(msg=f'No service is implemented by {impl_name}')
+
+    def new_instance(self, caller: Call, name: str) -> Service:
+        """Raises ServiceMissingException, Inactive."""
+        compiled = self.find(name)
+        service = compiled.cls()
+        service.cid = caller.cid
+        service.request, service.response = Request('', ''), Response()
+        service._invoker = self
+        service._call = Call(compiled, caller.cid, INVOKE, caller.message, caller, caller.principal)
+        return service
+
+    def cancel(self, cid: str) -> int:
+        """End the calls that have this cid: they raise, wherever they wait, and their callers are told. Returns how many."""
+        calls = [call for call in self.running if call.cid == cid]
+        greenlets = {call.greenlet for call in calls}
+        if calls:
+            names = ', '.join(sorted({call.service.name for call in calls}))
+            logger.warning('Cancelled: %s (cid: %s)', names, cid, extra={'action': 'service.cancelled', 'cid': cid})
+        for greenlet in greenlets:
+            get_hub().loop.run_callback(self._throw, greenlet, cid)
+        return len(greenlets)
+
+    def end_pauses(self) -> None:
+        """The worker stops: no service is invoked again after it has failed."""
+        self.background.end_waits()
 
     def finish(self, timeout: float) -> list[Call]:
         """Wait for what runs in the background, at most `timeout` seconds. Returns what still runs, there or elsewhere."""
-        gevent.joinall(list(self._background), timeout=timeout)
+        self.background.finish(timeout)
         return list(self.running)
 
     def kill(self) -> None:
         """End what runs in the background."""
-        gevent.killall(list(self._background), block=False)
+        self.background.kill()
 
-    def _find(self, name: str) -> CompiledService:
-        found = self.store.get(name)
-        if found is None:
-            problem = 'Service is inactive' if self.store.is_inactive(name) else 'No such service'
-            raise KeyError(f'{problem}: {name}')
-        return found
+    def _parse(self, service: Service, request: Request, compiled: CompiledService) -> None:
+        io = compiled.io
+        assert io is not None
+        assert io.parse is not None
+        request._input = parsed = io.parse(request.merged(), service)
+        if io.secrets:
+            self._encrypt(service, parsed, io.secrets)
+        params = request.channel_params
+        if params and type(parsed) is not list and io.is_flat:
+            for name, value in params.items():
+                if name not in io.names:
+                    parsed[name] = value
 
-    def _run_in_background(self, call: Call, payload: Any) -> None:
+    def _encrypt(self, service: Service, parsed: Any, names: tuple[str, ...]) -> None:
+        encrypt = self.facades.make('crypto', service).encrypt
+        for item in parsed if isinstance(parsed, list) else (parsed,):
+            for name in names:
+                if item.get(name):
+                    item[name] = STORED_PREFIX + encrypt(item[name])
+
+    def _throw(self, greenlet: Any, cid: str) -> None:
+        """In the hub, where nothing runs meanwhile: what has ended, or serves another request by now, is left alone."""
+        if not greenlet.dead and any(call.cid == cid and call.greenlet is greenlet for call in self.running):
+            greenlet.throw(Cancelled(f'The call with cid {cid} was cancelled'))
+
+    def _callbacks(self, caller: Call, callback: Any) -> tuple[str, ...]:
+        """Raises ValueError."""
+        if not callback:
+            name = f'{caller.service.name}{_CALLBACK_SUFFIX}'
+            return (name,) if self.store.get(name) is not None else ()
+        items = (callback,) if isinstance(callback, str) or hasattr(callback, 'get_name') else tuple(callback)
+        names = tuple(item if isinstance(item, str) else item.get_name() for item in items)
+        for name in names:
+            if self.store.get(name) is None:
+                raise ValueError(f'There is no service {name} to call back')
+        return names
+
+    def _start(self, call: Call, payload: Any, callbacks: tuple[str, ...] = (), caller: Call | None = None) -> None:
+        self.background.start(self._run_in_background, call, payload, callbacks, caller)
+
+    def _run_in_background(self, call: Call, payload: Any, callbacks: tuple[str, ...], caller: Call | None) -> None:
+        call.greenlet = gevent.getcurrent()
+        response, error = None, None
         try:
-            self.run(call, Request(payload, payload))
+            response = self.run(call, Request(payload, payload)).payload
         except gevent.GreenletExit:
             return  # the worker stops, and has logged what it cuts off
-        except BaseException:  # whatever a service raises is its failure, not the worker's end
+        except BaseException as e:  # whatever a service raises is its failure, not the worker's end
+            error = e
             logger.exception(
                 'Service %s failed in the background (cid: %s)',
                 call.service.name,
                 call.cid,
                 extra={'action': 'service.failed', 'cid': call.cid},
             )
+        if callbacks and caller is not None:
+            call_back(self, caller, call, callbacks, response, error)
 
 
 def _chain(call: Call | None) -> str:

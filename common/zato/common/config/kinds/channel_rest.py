@@ -8,12 +8,34 @@ from typing import Any
 
 from zato.common.config.field import reference, setting
 from zato.common.config.kind import kind
+from zato.common.config.origins import parse_origins
+
+PATH_FIRST, QUERY_FIRST = 'path-over-qs', 'qs-over-path'
+MESSAGE_FIRST, URL_FIRST = 'msg-over-channel-params', 'channel-params-over-msg'
 
 METHODS = ('GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS')
 
 _PARAM = re.compile(r'\{([^{}/]*)\}')
 _NAME = re.compile(r'[A-Za-z_][A-Za-z0-9_.-]*')
+_MEDIA_TYPE = re.compile(r"\*/\*|[!#$%&'+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _RESERVED = '/zato/'
+
+
+def check_media_type(value: Any) -> None:
+    """Raises ValueError."""
+    if not _MEDIA_TYPE.fullmatch(value):
+        raise ValueError('must be a media type, such as application/json, application/* or */*')
+
+
+def check_origins(value: Any) -> None:
+    """Raises ValueError."""
+    parse_origins(value)
+
+
+def check_header(value: Any) -> None:
+    """Raises ValueError."""
+    if not value.isascii():
+        raise ValueError('must be ASCII')
 
 
 def check_url_path(path: Any) -> None:
@@ -44,7 +66,7 @@ def check_url_path(path: Any) -> None:
     label='REST channel',
     services='zato.http-soap',
     fixed={'connection': 'channel', 'transport': 'plain_http'},
-    unique=(('url_path', 'method'),),
+    unique=(('url_path', 'method', 'http_accept'),),
     enmasse=('channel_rest', 'channel_plain_http', 'http_soap'),
     command='rest-channel',
     is_top_level_command=True,
@@ -72,6 +94,76 @@ class ChannelREST:
     data_format: str = setting(
         '',
         label='Data format',
-        help='json: bodies are parsed, and answers are JSON. Empty: services get the bytes as they came',
-        choices=('', 'json'),
+        help='What bodies are parsed as, and what answers are made. Empty: services get the bytes as they came',
+        choices=('', 'json', 'form', 'csv', 'xml'),
+    )
+    match_slash: bool = setting(
+        True, label='Match slash', help='May a parameter of the path have slashes in it? Channels that need none go first'
+    )
+    http_accept: str = setting(
+        '*/*',
+        label='HTTP Accept',
+        help='What the client must accept, such as application/json; channels may differ in it alone',
+        max_length=200,
+        check=check_media_type,
+        unique_as=str.lower,
+    )
+    merge_url_params_req: bool = setting(
+        True,
+        label='Merge URL params',
+        help='Are parameters of the path and the query string part of the input of the service?',
+    )
+    url_params_pri: str = setting(
+        QUERY_FIRST,
+        label='URL params priority',
+        help='Which of the two counts where path and query string have the same parameter',
+        choices=(QUERY_FIRST, PATH_FIRST),
+    )
+    params_pri: str = setting(
+        URL_FIRST,
+        label='Params priority',
+        help='Which of the two counts where URL and body have the same element',
+        choices=(URL_FIRST, MESSAGE_FIRST),
+    )
+    content_type: str = setting(
+        '',
+        label='Content type',
+        help='Of answers, unless the service sets one; empty for that of the data format',
+        max_length=200,
+        check=check_header,
+    )
+    content_encoding: str = setting(
+        '', label='Content encoding', help='gzip: answers are compressed for clients that accept it', choices=('', 'gzip')
+    )
+    service_timeout: float = setting(
+        0.0,
+        label='Service timeout',
+        help='The service is interrupted after it, and the client answered with 504; 0 for no limit',
+        unit='seconds',
+        minimum=0,
+        maximum=86_400,
+    )
+    max_body: int = setting(
+        0,
+        label='Max body',
+        help='Longest body, after decompression too; 413. 0 for that of server.conf, which no channel exceeds',
+        unit='bytes',
+        minimum=0,
+    )
+    cors_origins: str = setting(
+        '',
+        label='CORS origins',
+        help='Whose pages may call from a browser: origins such as https://example.com, one a line, or *. Empty: none',
+        is_multiline=True,
+        check=check_origins,
+    )
+    cors_headers: str = setting(
+        '', label='CORS headers', help='Request headers that such pages may set; empty for all', max_length=2_000
+    )
+    cors_expose_headers: str = setting('', label='CORS exposed headers', help='Headers of answers that such pages may read')
+    cors_credentials: bool = setting(
+        False, label='CORS credentials', help='May such pages send cookies and credentials that the browser has stored?'
+    )
+    cors_max_age: int = setting(
+        600, label='CORS max age', help='How long browsers may remember all this', unit='seconds', minimum=0, maximum=86_400
     )

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from zato.common.api import CHANNEL
 from zato.common.config.field import is_variable
+from zato.common.config.kinds.channel_rest import MESSAGE_FIRST, PATH_FIRST, ChannelREST
+from zato.common.config.origins import parse_origins
 from zato.common.config.stored import StoredObject
 from zato.common.exception import Conflict, NotFound, ServiceUnavailable
-from zato.server.channel import json_format, raw_format
-from zato.server.channel.channel import Channel
+from zato.server.channel.channel import NO_LIMIT, Channel
+from zato.server.channel.cors import CORS
+from zato.server.channel.format.registry import data_format
 from zato.server.channel.routes import Routes
 from zato.server.config.objects import ConfigObjects
 from zato.server.config.runtime import ConfigObject, Runtime, runtime
 from zato.server.security.definitions import SecurityDefinitions
+from zato.server.service.channel_info import ChannelInfo, ChannelSecurityInfo
 from zato.server.service.compiled import CompiledService
 from zato.server.service.store import ServiceStore
 
@@ -39,11 +44,18 @@ class RESTChannels(Runtime):
 
     def hold(self, item: StoredObject) -> None:
         """Its path answers 503: without that, a less specific channel might answer there, and let others in."""
-        path, method = item.settings['url_path'], item.settings.get('method', '')
-        if is_variable(path) or is_variable(method):
+        settings = item.settings
+        path, method, accept = settings['url_path'], settings.get('method', ''), settings.get('http_accept', '*/*')
+        if is_variable(path) or is_variable(method) or is_variable(accept):
             return
         channel = Channel(
-            name=item.name, path=path, method=method, resolve=_down, parse=raw_format.parse, render=raw_format.render
+            name=item.name,
+            path=path,
+            method=method,
+            http_accept=accept,
+            match_slash=settings.get('match_slash', True),
+            resolve=_down,
+            format=data_format(''),
         )
         try:
             self._routes.add(channel)
@@ -60,17 +72,61 @@ class RESTChannels(Runtime):
         settings = item.settings
         service = self._objects.get(settings.service)
         assert service is not None  # it would be down otherwise, and so would the channel
-        format_ = json_format if settings.data_format == 'json' else raw_format
         return Channel(
             name=item.name,
             path=settings.url_path,
             method=settings.method,
+            http_accept=settings.http_accept,
+            match_slash=settings.match_slash,
             is_active=item.is_active,
             security=self._definitions.get(settings.security) if settings.security else None,
             resolve=_Resolve(self._services, service.name),
-            parse=format_.parse,
-            render=format_.render,
+            format=data_format(settings.data_format),
+            info=self._info(item),
+            merges_params=settings.merge_url_params_req,
+            is_path_first=settings.url_params_pri == PATH_FIRST,
+            is_message_first=settings.params_pri == MESSAGE_FIRST,
+            is_query_payload=settings.data_format == 'json' and settings.merge_url_params_req,
+            content_type=settings.content_type.encode('latin-1'),
+            is_gzip=settings.content_encoding == 'gzip',
+            timeout=settings.service_timeout,
+            max_body=settings.max_body or NO_LIMIT,
+            cors=_cors(settings),
         )
+
+    def _info(self, item: ConfigObject) -> ChannelInfo:
+        """What services see as `self.channel`."""
+        settings = item.settings
+        definition = self._objects.get(settings.security) if settings.security else None
+        security = ChannelSecurityInfo()
+        if definition is not None:
+            security = ChannelSecurityInfo(
+                id=definition.id,
+                name=definition.name,
+                type=definition.kind.removeprefix('security_'),
+                username=getattr(definition.settings, 'username', ''),
+            )
+        return ChannelInfo(
+            id=item.id,
+            name=item.name,
+            type=CHANNEL.HTTP_SOAP,
+            data_format=settings.data_format,
+            match_target=settings.url_path,
+            security=security,
+        )
+
+
+def _cors(settings: ChannelREST) -> CORS | None:
+    origins = parse_origins(settings.cors_origins)
+    if not origins:
+        return None
+    return CORS(
+        origins=origins,
+        headers=tuple(settings.cors_headers.replace(',', ' ').split()),
+        expose=tuple(settings.cors_expose_headers.replace(',', ' ').split()),
+        credentials=settings.cors_credentials,
+        max_age=settings.cors_max_age,
+    )
 
 
 def _down(params: dict[str, str], cid: str) -> CompiledService:

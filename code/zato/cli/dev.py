@@ -1,0 +1,38 @@
+"""`zato dev`: a server to write services with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from zato.cli.component import servers_of
+from zato.cli.lifecycle import Development, run_in_foreground
+from zato.cli.quickstart import create
+
+_DEBUG_PORT = 5678
+
+
+@click.command()
+@click.argument('path', type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    '--debug-port',
+    type=click.IntRange(0, 65_535),
+    default=_DEBUG_PORT,
+    show_default=True,
+    help='Where a debugger attaches, on this host only; 0 for none.',
+)
+@click.option('--wait-for-debugger', is_flag=True, help='Start once a debugger has attached.')
+@click.option('--env-file', type=click.Path(exists=True, dir_okay=False, path_type=Path), help='Has a stanza [env].')
+@click.pass_context
+def dev(context: click.Context, path: Path, debug_port: int, wait_for_debugger: bool, env_file: Path | None) -> None:
+    """Run the server, or the first server of the environment, at PATH for development.
+
+    In the foreground, with one worker; nothing is interrupted for taking too long, a debugger may attach, and clients are
+    answered with the traceback of what fails, so it is not for a server that others reach. If there is nothing at PATH, a
+    quickstart environment is created there.
+    """
+    if not path.exists() or not any(path.iterdir()):
+        context.invoke(create, path=path)
+    server = servers_of(path.resolve())[0]
+    run_in_foreground(server, env_file, Development(debug_port, is_waiting=wait_for_debugger))

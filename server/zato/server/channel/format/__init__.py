@@ -1,0 +1,1 @@
+"""Data formats of channels: how the body of a request becomes a payload, and a payload the body of a response."""

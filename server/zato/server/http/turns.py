@@ -1,0 +1,43 @@
+"""Turns for other greenlets in loops over what clients, or services, may make long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final, TypeVar
+
+from zato.server.config.cooperation import Slices
+
+T = TypeVar('T')
+
+LONG: Final = 65_536  #: bytes of a body; what is made of shorter ones keeps nobody waiting
+MANY: Final = 1000  #: steps between two looks at the clock
+_SOME: Final = 16
+
+
+def in_turns(items: Iterable[T]) -> Iterator[T]:
+    """The items; others run in between, now and then."""
+    slices = Slices()
+    for count, item in enumerate(items):
+        if not count % _SOME:
+            slices.now_and_then()
+        yield item
+
+
+class Turns:
+    """For loops in loops, none of which need be long: counts the steps of all of them."""
+
+    __slots__ = ('_left', '_slices')
+
+    def __init__(self) -> None:
+        self._left = MANY
+        self._slices: Slices | None = None
+
+    def took(self, steps: int) -> None:
+        """Others run, if it is time."""
+        self._left -= steps
+        if self._left > 0:
+            return
+        self._left = MANY
+        if self._slices is None:
+            self._slices = Slices()
+        self._slices.now_and_then()

@@ -1,0 +1,154 @@
+"""Fan-out/fan-in and parallel execution: many services at once, callbacks as each ends, and, of a fan-out, once all have."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gevent import GreenletExit
+
+from zato.server.pattern.source import Source, Target, name_of, names_of, now_utc
+
+logger = logging.getLogger(__name__)
+
+
+class _Run:
+    """One call of a pattern. left: how many targets have not ended yet."""
+
+    def __init__(self, source: Source, cid: str, targets: Mapping[Target, Any]) -> None:
+        self.source = source
+        self.cid = cid
+        self.started = now_utc()
+        if not isinstance(targets, Mapping):
+            raise ValueError(f'targets must be a dict of services and their payloads, not {type(targets).__name__}')
+        self.targets = {name_of(target): payload for target, payload in targets.items()}
+        if not self.targets:
+            raise ValueError('targets must name at least one service')
+
+    def call_target(self, target: str, channel: str) -> tuple[dict[str, Any], BaseException | None]:
+        """What callbacks are told, and what went wrong."""
+        response, error = None, None
+        try:
+            response = self.source.invoke_apart(target, self.targets[target], cid=self.cid, channel=channel)
+        except GreenletExit:
+            raise
+        except BaseException as e:  # whatever a service raises is its failure, not the pattern's end
+            error = e
+            logger.warning(
+                'Service %s, invoked by %s, failed (cid: %s): %s',
+                target,
+                self.source.name,
+                self.cid,
+                ''.join(traceback.format_exception(e)),
+                extra={'action': 'pattern.target.failed', 'cid': self.cid},
+            )
+        told = {
+            'phase': 'on-target',
+            'source': self.source.name,
+            'target': target,
+            'response': response,
+            'req_ts_utc': self.started,
+            'resp_ts_utc': now_utc(),
+            'ok': error is None,
+            'exception': None,
+            'cid': self.cid,
+        }
+        return told, error
+
+    def call_back(self, callbacks: list[str], told: dict[str, Any], channel: str) -> None:
+        for name in callbacks:
+            call_back(self.source, name, told, self.cid, channel)
+
+
+def call_back(source: Source, name: str, told: dict[str, Any], cid: str, channel: str) -> None:
+    """Invoke a callback; what it raises is logged."""
+    try:
+        source.invoke_apart(name, dict(told), cid=source.new_cid(), channel=channel, in_reply_to=cid)
+    except GreenletExit:
+        raise
+    except BaseException:  # whatever a service raises is its failure, not the pattern's end
+        logger.exception(
+            'Callback %s of %s failed (cid: %s)', name, source.name, cid, extra={'action': 'callback.failed', 'cid': cid}
+        )
+
+
+class Fanout:
+    """`self.patterns.fanout`."""
+
+    CALL: Final = 'fanout-call'
+    ON_TARGET: Final = 'fanout-on-target'
+    ON_FINAL: Final = 'fanout-on-final'
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def invoke(
+        self,
+        targets: Mapping[Target, Any],
+        on_final: Target | list[Target],
+        on_target: Target | list[Target] | None = None,
+        cid: str | None = None,
+    ) -> str:
+        """Invoke all `targets`, a dict of services and their payloads, at once, each in a greenlet. Returns the cid at once.
+
+        on_target: services invoked as each target ends, with `phase` 'on-target', `source`, `target`, `response`,
+        `req_ts_utc`, `resp_ts_utc`, `ok`, `exception` (the object, None where `ok`), `cid`. on_final: those invoked once all
+        have ended, with `phase` 'on-final', `source`, `req_ts_utc`, `on_target`, `on_final` and `data`, a list of such dicts
+        in the order in which the targets ended. A target that fails has ended too. Raises ValueError.
+        """
+        final = names_of(on_final, 'on_final', self._source)
+        each = names_of(on_target, 'on_target', self._source)
+        if not final:
+            raise ValueError('on_final must name at least one service')
+        run = _Run(self._source, cid or self._source.cid, targets)
+        data: list[dict[str, Any]] = []
+        self._source.spawn_all(self._call, list(run.targets), run, each, final, data)
+        return run.cid
+
+    def _call(self, target: str, run: _Run, each: list[str], final: list[str], data: list[dict[str, Any]]) -> None:
+        told, error = run.call_target(target, self.CALL)
+        told['exception'] = error
+        data.append(told)
+        is_last = len(data) == len(run.targets)
+        run.call_back(each, told, self.ON_TARGET)
+        if is_last:
+            told_all = {
+                'phase': 'on-final',
+                'source': run.source.name,
+                'req_ts_utc': run.started,
+                'on_target': each,
+                'on_final': final,
+                'data': data,
+            }
+            run.call_back(final, told_all, self.ON_FINAL)
+
+
+class Parallel:
+    """`self.patterns.parallel`."""
+
+    CALL: Final = 'parallel-exec-call'
+    ON_TARGET: Final = 'parallel-exec-on-target'
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def invoke(self, targets: Mapping[Target, Any], on_target: Target | list[Target], cid: str | None = None) -> str:
+        """Invoke all `targets`, a dict of services and their payloads, at once, each in a greenlet. Returns the cid at once.
+
+        on_target: services invoked as each target ends, with the same as those of a fan-out; `exception` is the traceback as
+        text, None where `ok`. Raises ValueError.
+        """
+        each = names_of(on_target, 'on_target', self._source)
+        if not each:
+            raise ValueError('on_target must name at least one service')
+        run = _Run(self._source, cid or self._source.cid, targets)
+        self._source.spawn_all(self._call, list(run.targets), run, each)
+        return run.cid
+
+    def _call(self, target: str, run: _Run, each: list[str]) -> None:
+        told, error = run.call_target(target, self.CALL)
+        if error is not None:
+            told['exception'] = ''.join(traceback.format_exception(error))
+        run.call_back(each, told, self.ON_TARGET)
