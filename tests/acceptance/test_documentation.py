@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import random
 import re
-import socket
 import subprocess
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests.support.documentation import ROOT, write_files
 from tests.support.environment import PATIENCE, ZATO
+from tests.support.ports import free_ports
 from zato.common.config.server_conf import template
 
-ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *sorted((ROOT / 'docs').rglob('*.md'))]
 
 
@@ -38,9 +36,10 @@ def matches(expected: str, output: str) -> bool:
     return re.fullmatch(pattern, output.strip(), re.DOTALL) is not None
 
 
-@pytest.mark.parametrize('name', ['tutorial', 'configuration'])
+@pytest.mark.parametrize('name', ['tutorial', 'configuration', 'rest-channels', 'development'])
 def test_the_commands_of_a_page_do_what_it_says(name: str, tmp_path: Path) -> None:
-    first = _free_ports(3)
+    first = free_ports(4)
+    write_files(ROOT / 'docs' / f'{name}.md', tmp_path)
     env = {
         **os.environ,
         'HOME': str(tmp_path),
@@ -51,6 +50,7 @@ def test_the_commands_of_a_page_do_what_it_says(name: str, tmp_path: Path) -> No
     try:
         for command, expected in console_steps((ROOT / 'docs' / f'{name}.md').read_text()):
             command = re.sub(r'quickstart create \S+', rf'\g<0> --http-port {first}', command)
+            command = re.sub(r'zato dev \S+', rf'\g<0> --debug-port {first + 3}', command)
             command = re.sub(r'\b1701(\d)\b', lambda found: str(first + int(found[1])), command)
             command = command.replace('PASSWORD', password)
             done = subprocess.run(
@@ -69,19 +69,6 @@ def test_the_commands_of_a_page_do_what_it_says(name: str, tmp_path: Path) -> No
     finally:
         for path in (tmp_path / 'env').glob('*'):
             subprocess.run([ZATO, 'stop', path], capture_output=True, check=False)
-
-
-def _free_ports(count: int) -> int:
-    """The first of so many free ports, one after the other, below those that the system gives to clients."""
-    while True:
-        first = random.randrange(20_000, 32_000)
-        with ExitStack() as stack:
-            try:
-                for port in range(first, first + count):
-                    stack.enter_context(socket.socket()).bind(('127.0.0.1', port))
-            except OSError:
-                continue
-        return first
 
 
 def test_the_sample_server_conf_is_the_one_that_servers_get() -> None:

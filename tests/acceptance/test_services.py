@@ -68,6 +68,10 @@ class Never(Service):
         while True:
             self.sleep(60)
 
+class Impatient(Service):
+    def handle(self):
+        self.invoke('services.never', timeout=0.01)
+
 class Stream(Service):
     def handle(self):
         self.response.payload = self.pieces()
@@ -178,6 +182,14 @@ class Work(Service):
             self.sleep(0.01)
         self.invoke_async('background.last')
 
+class Retry(Service):
+    def handle(self):
+        self.patterns.invoke_retry.invoke('background.fail', repeats=2, minutes=60)
+
+class Fail(Service):
+    def handle(self):
+        raise ValueError('no')
+
 class Last(Service):
     def handle(self):
         self.sleep(0.01)
@@ -233,7 +245,14 @@ def running(environment: Environment, service: str) -> list[str]:
 
 def in_background(call: Callable[[], Answer]) -> Future[Answer]:
     future: Future[Answer] = Future()
-    threading.Thread(target=lambda: future.set_result(call()), daemon=True).start()
+
+    def run() -> None:
+        try:
+            future.set_result(call())
+        except Exception as e:
+            future.set_exception(e)
+
+    threading.Thread(target=run, daemon=True).start()
     return future
 
 
@@ -289,6 +308,9 @@ def test_a_service_is_run_in_all_workers_of_its_server(server: Environment) -> N
         assert re.fullmatch(rf'ValueError: no luck in {pid} \(cid: [0-9a-f]{{24}}\)', found[str(pid)]['error_info'])
     found = server.invoke('services.everywhere', {'name': 'services.never', 'timeout': 0.1}).json
     assert {item['error_info'].partition(' (cid')[0] for item in found.values()} == {'no answer in 0.1 s'}
+    found = server.invoke('services.everywhere', {'name': 'services.impatient'}).json
+    reasons = {item['error_info'].partition(' (cid')[0] for item in found.values()}
+    assert reasons == {'InvocationTimeout: Service services.never did not answer in 0.01 s'}
     assert running(server, 'services.never') == []
     found = server.invoke('services.everywhere', {'name': 'no.such'}).json
     assert all('No such service: no.such' in item['error_info'] for item in found.values())
@@ -465,10 +487,12 @@ def test_what_runs_in_the_background_is_lost_if_the_server_is_killed(environment
     assert len(lines(environment, '(Work is done)')) == 1, 'that of the call just made'
 
 
-def test_what_runs_in_the_background_is_waited_for_by_a_stop_and_so_is_what_it_starts(
+def test_what_runs_in_the_background_is_waited_for_by_a_stop_and_so_is_what_it_starts_but_no_pause_is(
     environment: Environment, tmp_path: Path
 ) -> None:
     began(environment, tmp_path / 'gate')
+    pausing = in_background(lambda: environment.invoke('background.retry'))
+    eventually(lambda: environment.log_has('Attempt 1 of 2 to invoke service background.fail failed'), 'the pause')
     stopping = threading.Thread(target=environment.stop, daemon=True)
     stopping.start()
 
@@ -480,6 +504,11 @@ def test_what_runs_in_the_background_is_waited_for_by_a_stop_and_so_is_what_it_s
         return False
 
     eventually(is_closed, 'the end of listening')
+    answer = pausing.result()
+    assert (answer.status, answer.json['details']) == (
+        503,
+        'The server stops; service background.fail was not invoked again',
+    )
     (tmp_path / 'gate').touch()
     stopping.join()
     assert environment.processes() == []

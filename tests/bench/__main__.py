@@ -23,12 +23,37 @@ def main() -> int:
         print(f'The benchmarks cannot run without {" and ".join(missing)}', file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, _end)
-    from tests.bench import configuration, hot_deploy, latency, memory, rest_echo, scaling, start
+    from tests.bench import (
+        configuration,
+        hot_deploy,
+        invoke,
+        latency,
+        memory,
+        rest_echo,
+        rest_model,
+        rest_sio,
+        scaling,
+        start,
+        start_600,
+    )
     from tests.bench.options import QUICK, Options
     from tests.bench.report import Report
 
     benchmarks: dict[str, ModuleType] = {
-        module.NAME: module for module in (rest_echo, latency, scaling, start, hot_deploy, configuration, memory)
+        module.NAME: module
+        for module in (
+            rest_echo,
+            rest_sio,
+            rest_model,
+            invoke,
+            latency,
+            scaling,
+            start,
+            start_600,
+            hot_deploy,
+            configuration,
+            memory,
+        )
     }
     arguments = _parse(list(benchmarks))
     options = QUICK if arguments.quick else Options()

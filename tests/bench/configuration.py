@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from time import monotonic, sleep
 from typing import Any
 
-from tests.bench.load import Round, check_echo, wrk_round
+from tests.bench.load import Round, check_answer, wrk_round
 from tests.bench.options import Options
 from tests.bench.processes import BenchError, CPUMeter, Server, two_cpus
 from tests.bench.report import Report, exactly, over_rounds, quiet
@@ -90,12 +90,7 @@ class _Client:
 
 
 def _change_many(environment: Environment, server: Server, count: int) -> list[dict[str, float]]:
-    (environment.directory.services / 'bench_pid.py').write_text(_SOURCE)
-    end = monotonic() + _TIMEOUT
-    while 'bench.pid' not in [item['name'] for item in environment.admin('zato.service.get-list', {})]:
-        if monotonic() > end:
-            raise BenchError('bench.pid was not deployed')
-        sleep(0.05)
+    environment.deploy({'bench_pid.py': _SOURCE}, ['bench.pid'])
     create = {'name': 'bench', 'url_path': '/bench/0', 'service': 'bench.pid'}
     environment.admin('zato.http-soap.create', create)
     clients = [client for port in environment.ports for client in _one_client_a_worker(port, environment.workers)]
@@ -193,7 +188,7 @@ def _few_and_many(options: Options) -> tuple[dict[str, Any], dict[str, Any], lis
         rounds: list[dict[str, Round]] = []
         order = list(servers)
         for name in order:
-            check_echo(servers[name])
+            check_answer(servers[name])
             wrk_round(servers[name], options.warm_up, load_cpu)
         for _ in range(options.rounds):
             rounds.append(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.bench.load import CLIENTS, Round, check_echo, requests_per_client, wrk_round
+from tests.bench.load import CLIENTS, Round, check_answer, requests_per_client, wrk_round
 from tests.bench.options import Options
 from tests.bench.processes import CPUMeter, Server, two_cpus
 from tests.bench.report import QUIET, Report, over_rounds, quiet
@@ -18,7 +18,7 @@ def run(report: Report, options: Options) -> None:
     server_cpu, load_cpu = two_cpus()
     with Environment(workers=1) as environment:
         server = environment.start(server_cpu)
-        check_echo(server)
+        check_answer(server)
         wrk_round(server, options.warm_up, load_cpu)
         timed = _until_quiet(server, options, load_cpu)
         counted = [_count(server, options.seconds, load_cpu) for _ in range(options.rounds)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import sleep
 from typing import Any
 
-from tests.bench.load import check_echo, wrk_round
+from tests.bench.load import check_answer, wrk_round
 from tests.bench.options import Options
 from tests.bench.report import Report, exactly
 from tests.bench.zato_server import Environment
@@ -39,7 +39,7 @@ def run(report: Report, options: Options) -> None:
 def _idle(workers: int) -> dict[str, Any]:
     with Environment(workers) as environment:
         server = environment.start()
-        check_echo(server)
+        check_answer(server)
         sleep(_SETTLE)
         of_workers = {process.pid for process in environment.worker_processes()}
         pss = {process.pid: process.memory_full_info().pss / 1e6 for process in server.processes()}

@@ -1,32 +1,44 @@
-"""Other servers that the same request is sent to, one process each: the baseline, and two to compare with."""
+"""Other servers that the same request is sent to, one process each, up to the end of a block."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager
+from typing import Final
 
 from tests.bench.processes import Server, free_port, started
 
-GUNICORN, UVICORN, FASTAPI = 'gunicorn gevent', 'uvicorn bare ASGI', 'FastAPI'
+GUNICORN: Final = 'gunicorn gevent'
+UVICORN: Final = 'uvicorn bare ASGI'
+FASTAPI: Final = 'FastAPI'
 
 
-@contextmanager
-def peers(cpu: int) -> Iterator[list[Server]]:
-    """All of them, the baseline first, up to the end of the block."""
-    with ExitStack() as stack:
-        yield [
-            stack.enter_context(started(GUNICORN, _gunicorn(port := free_port()), port, '/', cpu)),
-            stack.enter_context(started(UVICORN, _uvicorn('asgi_echo', port := free_port()), port, '/', cpu)),
-            stack.enter_context(started(FASTAPI, _uvicorn('fastapi_echo', port := free_port()), port, '/echo', cpu)),
-        ]
+def gunicorn(cpu: int) -> AbstractContextManager[Server]:
+    """The baseline: a bare WSGI echo."""
+    port = free_port()
+    options = [
+        '--worker-class=gevent',
+        '--workers=1',
+        f'--bind=127.0.0.1:{port}',
+        '--no-control-socket',
+        '--log-level=error',
+    ]
+    command = [sys.executable, '-m', 'gunicorn', *options, 'tests.bench.apps.wsgi_echo:app']
+    return started(GUNICORN, command, port, '/', cpu)
 
 
-def _gunicorn(port: int) -> list[str]:
-    options = ['--worker-class=gevent', '--workers=1', f'--bind=127.0.0.1:{port}', '--no-control-socket']
-    return [sys.executable, '-m', 'gunicorn', *options, '--log-level=error', 'tests.bench.apps.wsgi_echo:app']
+def uvicorn(cpu: int) -> AbstractContextManager[Server]:
+    """A bare ASGI echo."""
+    return _uvicorn(UVICORN, 'asgi_echo', '/', cpu)
 
 
-def _uvicorn(module: str, port: int) -> list[str]:
+def fastapi(cpu: int, module: str, path: str) -> AbstractContextManager[Server]:
+    """module: in tests/bench/apps. path: of the request."""
+    return _uvicorn(FASTAPI, module, path, cpu)
+
+
+def _uvicorn(name: str, module: str, path: str, cpu: int) -> AbstractContextManager[Server]:
+    port = free_port()
     options = ['--loop=uvloop', '--http=httptools', '--host=127.0.0.1', f'--port={port}', '--no-access-log']
-    return [sys.executable, '-m', 'uvicorn', *options, '--log-level=error', f'tests.bench.apps.{module}:app']
+    command = [sys.executable, '-m', 'uvicorn', *options, '--log-level=error', f'tests.bench.apps.{module}:app']
+    return started(name, command, port, path, cpu)

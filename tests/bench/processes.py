@@ -17,6 +17,8 @@ from time import monotonic, sleep
 
 import psutil
 
+from tests.bench.exchange import ECHO, Exchange
+
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 
@@ -30,13 +32,14 @@ class BenchError(Exception):
 
 @dataclass(frozen=True)
 class Server:
-    """A running server. path, headers: of the request that it is measured with."""
+    """A running server. path, headers, exchange: of the request that it is measured with."""
 
     name: str
     pid: int
     port: int
     path: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    exchange: Exchange = ECHO
 
     def processes(self) -> list[psutil.Process]:
         """The first is the parent of the others; empty if the server is gone."""

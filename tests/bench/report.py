@@ -7,7 +7,7 @@ import os
 import platform
 import statistics
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -19,14 +19,26 @@ T = TypeVar('T')
 
 QUIET = 0.1  #: share of the machine's CPU time up to which others may use it while wall-clock time is measured
 
-_PACKAGES = ('zato', 'gunicorn', 'gevent', 'greenlet', 'httptools', 'msgspec', 'uvicorn', 'uvloop', 'fastapi', 'psutil')
+_PACKAGES = (
+    'zato',
+    'gunicorn',
+    'gevent',
+    'greenlet',
+    'httptools',
+    'msgspec',
+    'uvicorn',
+    'uvloop',
+    'fastapi',
+    'pydantic',
+    'psutil',
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """One line. must, aim: None where nothing is promised. less: is less better? low, high: spread over the rounds.
+    """One line. must: None where nothing is promised, aim: None where no more is. less: is less better?
 
-    is_clean: False if it depends on wall-clock time and others used the machine.
+    low, high: spread over the rounds. is_clean: False if it depends on wall-clock time and others used the machine.
     """
 
     name: str
@@ -39,13 +51,14 @@ class Figure:
     less: bool = True
     is_clean: bool = True
     note: str = ''
+    benchmark: str = ''
 
     @property
     def verdict(self) -> str:
         """'aim', 'must', 'MISSED', '' without a target; 'not clean' for a miss that others may have caused."""
-        if self.must is None or self.aim is None:
+        if self.must is None:
             return ''
-        if self._reaches(self.aim):
+        if self.aim is not None and self._reaches(self.aim):
             return 'aim'
         if self._reaches(self.must):
             return 'must'
@@ -56,10 +69,11 @@ class Figure:
 
     def __str__(self) -> str:
         relation = '≤' if self.less else '≥'
-        targets = '' if self.must is None else f'{relation} {self.must:g} / {self.aim:g}'
+        aims = ' / '.join(f'{aim:,g}' for aim in (self.must, self.aim) if aim is not None)
+        targets = f'{relation} {aims}' if aims else ''
         spread = f'{_short(self.low)} – {_short(self.high)}'
         star = '' if self.is_clean else ' *'
-        line = f'  {self.name:<44}{_short(self.value):>9} {self.unit:<5} {spread:<17} {targets:<15} {self.verdict}{star}'
+        line = f'  {self.name:<44}{_short(self.value):>9} {self.unit:<5} {spread:<17} {targets:<19} {self.verdict}{star}'
         return f'{line.rstrip()}   {self.note}' if self.note else line.rstrip()
 
 
@@ -88,16 +102,18 @@ class Report:
     def __init__(self, is_quick: bool) -> None:
         self.figures: list[Figure] = []
         self._rounds: dict[str, Any] = {}
+        self._benchmark = ''
         self._is_quick = is_quick
         self._started = datetime.now(UTC)
 
     def heading(self, name: str, text: str) -> None:
+        self._benchmark = name
         print(f'\n{name}: {text}', flush=True)
 
     def add(self, *figures: Figure) -> None:
         for figure in figures:
             print(figure, flush=True)
-            self.figures.append(figure)
+            self.figures.append(replace(figure, benchmark=self._benchmark))
 
     def rounds(self, benchmark: str, raw: Any) -> None:
         """Everything that a benchmark's figures were made of."""
@@ -105,7 +121,7 @@ class Report:
 
     @property
     def missed(self) -> list[str]:
-        return [figure.name for figure in self.figures if figure.verdict == 'MISSED']
+        return [f'{figure.benchmark}: {figure.name}' for figure in self.figures if figure.verdict == 'MISSED']
 
     @property
     def unclean(self) -> list[str]:

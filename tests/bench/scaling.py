@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.bench.load import CLIENTS, Round, check_echo, wrk_round
+from tests.bench.load import CLIENTS, Round, check_answer, wrk_round
 from tests.bench.options import Options
 from tests.bench.processes import Server
 from tests.bench.report import Report, over_rounds, quiet
@@ -21,7 +21,7 @@ def run(report: Report, options: Options) -> None:
     with Environment(workers=1) as one, Environment(workers=2) as two:
         servers = [one.start(), two.start()]
         for server in servers:
-            check_echo(server)
+            check_answer(server)
             wrk_round(server, options.warm_up, None)
         for _ in range(options.rounds):
             one_worker.append(wrk_round(servers[0], options.seconds, None, servers))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import socket
 import subprocess
+from collections.abc import Mapping
 from time import monotonic
-from typing import Any
+from typing import Any, Final
 
 from tests.bench.options import Options
 from tests.bench.processes import BenchError, CPUMeter, environment
@@ -15,7 +16,6 @@ from tests.bench.zato_server import ZATO, Environment
 NAME = 'start'
 
 _TIMEOUT = 60.0
-_REQUEST = b'GET /zato/ping HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n'
 
 
 def run(report: Report, options: Options) -> None:
@@ -24,7 +24,12 @@ def run(report: Report, options: Options) -> None:
         env.start()  # compiles what has not been compiled yet
         env.stop()
         runs = [measure_start(env) for _ in range(options.starts)]
-    report.rounds(NAME, runs)
+    add_figures(report, NAME, runs)
+
+
+def add_figures(report: Report, benchmark: str, runs: list[dict[str, Any]]) -> None:
+    """Of what `measure_start` returned."""
+    report.rounds(benchmark, runs)
     clean, is_clean = quiet(runs, [item['foreign'] for item in runs])
     note = f'{len(clean)} of {len(runs)} starts'
     report.add(
@@ -36,13 +41,22 @@ def run(report: Report, options: Options) -> None:
     )
 
 
-def measure_start(env: Environment) -> dict[str, Any]:
-    """Milliseconds."""
+def request(path: str, headers: Mapping[str, str]) -> bytes:
+    """A GET after which the connection is closed."""
+    lines = [f'{name}: {value}\r\n' for name, value in headers.items()]
+    return f'GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{"".join(lines)}\r\n'.encode()
+
+
+_PING: Final = request('/zato/ping', {})
+
+
+def measure_start(env: Environment, first: bytes = _PING) -> dict[str, Any]:
+    """Milliseconds. first: the request that must be answered."""
     meter = CPUMeter()
     start = monotonic()
     process = subprocess.Popen([ZATO, 'start', str(env.path)], env=environment(), stdout=subprocess.DEVNULL)
     try:
-        _wait_for_answer(env.port, process)
+        _wait_for_answer(env.port, process, first)
         answered = monotonic()
         process.wait(_TIMEOUT)
         returned = monotonic()
@@ -60,7 +74,7 @@ def measure_start(env: Environment) -> dict[str, Any]:
         env.stop()
 
 
-def _wait_for_answer(port: int, process: subprocess.Popen[bytes]) -> None:
+def _wait_for_answer(port: int, process: subprocess.Popen[bytes], first: bytes) -> None:
     """Connect again and again until the port is open, then ask once. Raises BenchError."""
     end = monotonic() + _TIMEOUT
     while monotonic() < end:
@@ -70,7 +84,7 @@ def _wait_for_answer(port: int, process: subprocess.Popen[bytes]) -> None:
                     break
                 continue
             sock.settimeout(_TIMEOUT)
-            sock.sendall(_REQUEST)
+            sock.sendall(first)
             answer = sock.recv(4096)
             if not answer.startswith(b'HTTP/1.1 200 '):
                 raise BenchError(f'The first answer was {answer[:100]!r}')

@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic, sleep
 from types import TracebackType
 from typing import Any, Self
 
 import psutil
 
-from tests.bench.processes import BIN, BenchError, Server, end_processes, environment, free_port, pinned
+from tests.bench.exchange import PASSWORD, USERNAME, basic_auth
+from tests.bench.processes import BIN, ROOT, BenchError, Server, end_processes, environment, free_port, pinned
 from zato.cli.component import client_of
 from zato.common.component import ServerDirectory
 from zato.common.config.secrets import Secrets
 
 ZATO = str(BIN / 'zato')
-ECHO = '/zato/api/invoke/helpers.echo'
+SERVICES = ROOT / 'tests' / 'bench' / 'services'
+INVOKE = '/zato/api/invoke'
 CHANNEL = '/bench/echo'
-_CHANNEL = [
-    {'action': 'create', 'kind': 'security_basic_auth', 'name': 'bench', 'username': 'bench', 'password': 'secret'},
-    {
-        'action': 'create',
-        'kind': 'channel_rest',
-        'name': CHANNEL,
-        'url_path': CHANNEL,
-        'service': 'helpers.echo',
-        'security': 'bench',
-        'data_format': 'json',
-    },
-]
 
+_SECURITY = 'bench'
 _TIMEOUT = 60.0  #: seconds that a command may take
 
 
@@ -90,20 +81,39 @@ class Environment:
         pid = self.directory.running_pid()
         if not pid:
             raise BenchError(f'{self.path} is not running')
-        self._server = Server('zato', pid, self.port, ECHO, {'Authorization': self._authorization()})
+        password = Secrets(self.directory.secrets_conf, os.environ).get('zato.pubapi_password')
+        self._server = Server('zato', pid, self.port, f'{INVOKE}/helpers.echo', basic_auth('pubapi', password))
         return self._server
 
     def admin(self, service: str, request: object, server: int = 0) -> Any:
         """Call an admin service of a running server."""
         return client_of(self.directories[server]).invoke(service, request)
 
-    def with_channel(self, server: Server) -> Server:
-        """The same server, measured through a REST channel of its ODB with Basic Auth, which is made if need be."""
-        names = [channel['name'] for channel in self.admin('zato.http-soap.get-list', {})]
-        if CHANNEL not in names:
-            self.admin('zato.config.apply', {'changes': _CHANNEL})
-        credentials = base64.b64encode(b'bench:secret').decode()
-        return replace(server, path=CHANNEL, headers={'Authorization': f'Basic {credentials}'})
+    def with_channel(self, server: Server, path: str = CHANNEL, service: str = 'helpers.echo') -> Server:
+        """The same server, measured through a REST channel with Basic Auth, which is made if need be: one an environment."""
+        if path not in self._names('zato.http-soap.get-list'):
+            self.admin('zato.config.apply', {'changes': _channel(path, service)})
+        return replace(server, path=path, headers=basic_auth())
+
+    def deploy(self, modules: Mapping[str, str], services: Collection[str]) -> None:
+        """Put modules, file name → text, into the pickup folder of a running server; returns once the services are there.
+
+        Raises BenchError.
+        """
+        for name, text in modules.items():
+            (self.directory.services / name).write_text(text)
+        end = monotonic() + _TIMEOUT
+        while missing := set(services) - self._names('zato.service.get-list'):
+            if monotonic() > end:
+                raise BenchError(f'{len(missing)} services were not deployed, such as {min(missing)}')
+            sleep(0.05)
+
+    def deploy_own(self, module: str, *services: str) -> None:
+        """As `deploy`, for one module of tests/bench/services."""
+        self.deploy({f'{module}.py': (SERVICES / f'{module}.py').read_text()}, services)
+
+    def _names(self, get_list: str) -> set[str]:
+        return {item['name'] for item in self.admin(get_list, {})}
 
     def stop(self) -> None:
         """By `zato stop`; should that fail, by pid."""
@@ -135,9 +145,12 @@ class Environment:
                 raise BenchError(f'{conf} has no line {bind}')
             conf.write_text(text.replace(bind, f'gunicorn_bind=127.0.0.1:{port}\n'))
 
-    def _authorization(self) -> str:
-        password = Secrets(self.directory.secrets_conf, os.environ).get('zato.pubapi_password')
-        return 'Basic ' + base64.b64encode(f'pubapi:{password}'.encode()).decode()
+
+def _channel(path: str, service: str) -> list[dict[str, Any]]:
+    """Changes that make a channel, whose name is its path, and its security definition."""
+    security = {'kind': 'security_basic_auth', 'name': _SECURITY, 'username': USERNAME, 'password': PASSWORD}
+    channel = {'kind': 'channel_rest', 'name': path, 'url_path': path, 'service': service, 'security': _SECURITY}
+    return [{'action': 'create', **security}, {'action': 'create', **channel, 'data_format': 'json'}]
 
 
 def run(command: list[str]) -> None:
@@ -147,7 +160,3 @@ def run(command: list[str]) -> None:
     )
     if done.returncode:
         raise BenchError(f'{" ".join(command)} failed: {(done.stderr or done.stdout).strip()}')
-
-
-def as_json(data: object) -> bytes:
-    return json.dumps(data, separators=(',', ':')).encode()

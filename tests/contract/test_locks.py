@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from tests.support.environment import PATIENCE
+from zato.common.exception import LockTimeout
 from zato.common.odb.address import ODBAddress
 from zato.common.odb.database import Database, ODBUnavailable
 from zato.common.odb.lease import Leases
@@ -23,7 +24,7 @@ from zato.common.odb.tables import config_counter
 from zato.common.odb.tables import lease as lease_table
 from zato.server.propagate.housekeeping import Housekeeping
 from zato.server.propagate.odb import ODB
-from zato.server.service.facade.lock import Locks, LockTimeout
+from zato.server.service.facade.lock import Locks
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -243,9 +244,8 @@ from zato.common.odb.address import ODBAddress
 from zato.common.odb.database import Database
 from zato.common.odb.lease import Leases
 from zato.server.propagate.odb import ODB
-from zato.server.propagate.housekeeping import Housekeeping
-from zato.server.propagate.odb import ODB
-from zato.server.service.facade.lock import Locks, LockTimeout
+from zato.common.exception import LockTimeout
+from zato.server.service.facade.lock import Locks
 
 odb = ODB(Database(ODBAddress(**json.loads(sys.argv[1]))))
 locks = Locks(Leases(odb.database, odb.write), 'worker1')

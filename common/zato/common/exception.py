@@ -3,13 +3,15 @@
 ZatoException
  ├─ HTTPException                what a REST client is answered with, by its `status`
  │   ├─ BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · MethodNotAllowed 405
+ │   │   └─ ModelValidationError: ElementMissing, ElementIsNotAList
  │   ├─ NotAcceptable 406 · Conflict 409 · ContentTooLarge 413 · UnsupportedMediaType 415 · TooManyRequests 429
- │   └─ InternalServerError 500 · ServiceUnavailable 503
+ │   └─ InternalServerError 500 · ServiceUnavailable 503 · GatewayTimeout 504
  ├─ ConfigError                  a configuration value, with file, line and key
  │   └─ NameTaken                there is one of that name already
  ├─ ServiceMissingException      also a KeyError: no such service
  ├─ Inactive                     what is called has been made inactive
  ├─ TimeoutException             something did not answer in time
+ ├─ LockTimeout                  a lock was not free in time
  ├─ SerialisationError           what a service gave back is not what it declares
  ├─ NotAvailable                 a part of the classic API that this server does not have
  ├─ DeploymentError              a module that could not be deployed, with file and line
@@ -147,6 +149,11 @@ class UnsupportedMediaType(HTTPException):
 
     status = 415
 
+    def __init__(self, cid: str = '', msg: str = '', accept_encoding: str = '') -> None:
+        """`accept_encoding` becomes the response's Accept-Encoding header: the encodings that are understood instead."""
+        super().__init__(cid, msg)
+        self.accept_encoding = accept_encoding
+
 
 class TooManyRequests(HTTPException):
     """Too many requests"""
@@ -183,6 +190,19 @@ class Inactive(ZatoException):
 
 class TimeoutException(ZatoException):
     """There was no answer in time"""
+
+
+class LockTimeout(ZatoException):
+    """The lock was not free in time"""
+
+    status = 503
+    retryable = True
+
+    def __init__(self, name: str, seconds: float) -> None:
+        """seconds: how long it was waited for."""
+        super().__init__(msg=f'Lock `{name}` was not free within {seconds:g} s' if seconds else f'Lock `{name}` is not free')
+        self.name = name
+        self.seconds = seconds
 
 
 class SerialisationError(ZatoException):

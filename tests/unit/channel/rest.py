@@ -8,13 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.support.odb import KEY
+from zato.common.alarm import Alarms
+from zato.common.config.stored import StoredObject
 from zato.common.crypto import Cipher
 from zato.server.channel.channel import Channel
 from zato.server.channel.format.registry import data_format as find_format
 from zato.server.channel.pipeline import Pipeline
 from zato.server.channel.routes import Routes
+from zato.server.config.objects import ConfigObjects
+from zato.server.config.runtime import make_runtimes
 from zato.server.http.message import Request, Response
 from zato.server.http.message import serialize as to_wire
+from zato.server.security.definitions import SecurityDefinitions
 from zato.server.service import Service
 from zato.server.service.channel_info import CHANNEL, ChannelInfo
 from zato.server.service.compiled import CompiledService, compile_service
@@ -25,6 +30,7 @@ from zato.server.service.store import ServiceStore
 
 Handle = Callable[[Any], Any]
 
+CIPHER = Cipher(KEY)
 HIDDEN = 'An error has occurred'
 MEGABYTE = 2**20
 CONTENT_TYPES = {
@@ -43,7 +49,7 @@ def service(handle: Handle | None = None, name: str = 'my.service', **attributes
 
 def answering(payload: Any, **attributes: Any) -> CompiledService:
     """A service that always answers the same. attributes: of its response, or of its class, such as `output`."""
-    of_class = {key: attributes.pop(key) for key in ('output', 'SimpleIO') if key in attributes}
+    of_class = {key: attributes.pop(key) for key in ('input', 'output', 'SimpleIO') if key in attributes}
 
     def handle(self: Service) -> None:
         self.response.payload = payload
@@ -51,6 +57,13 @@ def answering(payload: Any, **attributes: Any) -> CompiledService:
             setattr(self.response, key, value)
 
     return service(handle, **of_class)
+
+
+def raising(error: BaseException) -> CompiledService:
+    def handle(self: Service) -> None:
+        raise error
+
+    return service(handle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +95,7 @@ class Answer:
         return found['details']
 
     def header(self, name: str) -> str | None:
-        [value] = self.headers.get(name.lower(), [None])  # type: ignore[list-item]
+        [value] = self.headers.get(name.lower(), [None])
         return value
 
 
@@ -101,7 +114,7 @@ class REST:
         self.service = made or service(lambda service: self.seen.append(service.request))
         store = ServiceStore()
         store.swap({'m': {item.name: item for item in (self.service, *others)}})
-        crypto = Crypto(Cipher(KEY))
+        crypto = Crypto(CIPHER)
         self.invoker = Invoker(store, Facades({'crypto': lambda service: crypto}))
         self.routes = Routes()
         self.pipeline = Pipeline(self.routes, self.invoker, lambda e: HIDDEN, **(pipeline or {}))
@@ -129,6 +142,29 @@ class REST:
         answer = self.ask(body, target, method, **headers)
         assert answer.status == 200, answer.body
         return self.seen.pop().input
+
+
+class Configured(REST):
+    """The channel is an object of configuration, as users make them."""
+
+    def __init__(self, made: CompiledService | None = None, **settings: Any) -> None:
+        super().__init__(made, path='/zato/other')
+        objects = ConfigObjects({}, CIPHER.decrypt, Alarms())
+        parts = [self.routes, self.invoker.store, SecurityDefinitions(), objects]
+        objects.use(make_runtimes(parts))
+        definition = {'username': 'jane', 'password': CIPHER.encrypt('secret'), 'realm': 'API'}
+        channel = {'url_path': '/a', 'service': 1, 'data_format': 'json', **settings}
+        found = [
+            stored(1, 'service', self.service.name, impl_name='m.MyService'),
+            stored(2, 'security_basic_auth', 'my.security', **definition),
+            stored(3, 'channel_rest', 'my.channel', **channel),
+        ]
+        objects.put(found, [], 0)
+        assert objects.errors == {}
+
+
+def stored(id: int, kind: str, name: str, **settings: Any) -> StoredObject:
+    return StoredObject(id=id, kind=kind, name=name, is_active=True, version=1, settings=settings)
 
 
 def request(body: bytes = b'', target: bytes = b'/a', method: str = 'POST', **headers: bytes | str) -> Request:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.channel.rest import REST
 from zato.common.exception import BadRequest, ContentTooLarge, UnsupportedMediaType
 from zato.server.channel.compression import accepts_gzip, compress, decompress
 
@@ -38,7 +39,14 @@ def test_codings_are_found_by_their_names(encoding: bytes, body: bytes) -> None:
 def test_other_codings_are_not_supported(encoding: bytes) -> None:
     with pytest.raises(UnsupportedMediaType) as caught:
         decompress(compress(b'x'), encoding, LIMIT)
-    assert caught.value.status == 415
+    assert (caught.value.status, caught.value.accept_encoding) == (415, 'gzip')
+
+
+def test_a_client_is_told_which_codings_there_are() -> None:
+    answer = REST().ask(b'x', content_encoding=b'br')
+    assert (answer.status, answer.header('Accept-Encoding')) == (415, 'gzip')
+    answer = REST(data_format='form').ask(b'x', content_type=b'text/plain')
+    assert (answer.status, answer.header('Accept-Encoding')) == (415, None)
 
 
 def test_nothing_is_nothing_in_any_coding() -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import gevent
 import pytest
 
 from zato.common.exception import BadRequest, ZatoException
 from zato.server.channel.format.csv import FORMAT as CSV
+from zato.server.channel.format.xml import FORMAT as XML
+from zato.server.http.form import FormFile
 
 NO_HEADER: dict[str, Any] = {'csv_has_header': False}
 SEMICOLONS: dict[str, Any] = {'csv_delimiter': ';', 'csv_quotechar': "'"}
@@ -106,6 +109,8 @@ def test_bytes_that_are_not_in_the_charset_are_a_bad_request(body: bytes, charse
         ([{'a': '=1+1'}], {}, 'a\r\n=1+1\r\n'),
         ([{'a': 'x;y', 'b': 'ü'}], SEMICOLONS, "a;b\r\n'x;y';ü\r\n"),
         ([{'a': 1, 'b': 2}], {'csv_dialect': 'unix'}, '"a","b"\r\n"1","2"\r\n'),
+        ([{'a': FormFile('b', 'c/d', b'\xff')}], SEMICOLONS, 'a\r\n{"filename":"b","content_type":"c/d","data":"/w=="}\r\n'),
+        ([{True: 2, None: 3}], {}, 'true,\r\n2,3\r\n'),
         ('a\n1\n', {}, 'a\n1\n'),
     ],
 )
@@ -125,3 +130,27 @@ def test_an_option_that_is_wrong_is_an_error_of_the_server(options: dict[str, An
         with pytest.raises(ZatoException, match='with these options') as caught:
             use()
         assert caught.value.status == 500
+
+
+def test_an_element_of_xml_is_the_text_in_it() -> None:
+    order = XML.read(b'<r><a>007</a><b>1.10</b><c> true</c></r>', b'', {})
+    assert CSV.write({'a': order.a, 'b': order.b[0], 'c': order.c}, {})[0] == b'a,b,c\r\n007,1.10, true\r\n'
+    with pytest.raises(ZatoException):
+        CSV.write({'a': order}, {})
+
+
+@pytest.mark.parametrize('columns', [1, 1000])
+def test_long_tables_are_read_and_written_while_other_greenlets_run(columns: int) -> None:
+    rows = [{str(column): str(row) for column in range(columns)} for row in range(200_000 // columns)]
+    written = b''
+
+    def write() -> None:
+        nonlocal written
+        written = CSV.write(rows, {})[0]
+
+    for use in (write, lambda: CSV.read(written, b'', {})):
+        ran: list[bool] = []
+        gevent.spawn(ran.append, True)
+        use()
+        assert ran
+    assert CSV.read(written, b'', {}) == rows

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from urllib.parse import unquote_to_bytes, urlencode
 
+import gevent
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +26,13 @@ def part(name: str, data: bytes, *headers: bytes, more: str = '') -> bytes:
 
 def multipart(*parts: bytes) -> bytes:
     return b''.join(parts) + b'--limit--\r\n'
+
+
+#: What is in a form after it was there once: names have no `%22`, `%0D` and `%0A`, which stand for what cannot be in them.
+NAMES = st.text(st.characters(exclude_categories=['Cs', 'Cc'], exclude_characters='%\\'), min_size=1)
+VALUES = st.text(st.characters(exclude_categories=['Cs']).filter(lambda character: character != '\ufeff')) | st.builds(
+    FormFile, NAMES, st.just('application/pdf'), st.binary()
+)
 
 
 def read(body: bytes, content_type: bytes = URLENCODED) -> Any:
@@ -115,6 +125,26 @@ def test_a_query_string_is_ascii() -> None:
     for data in ('a=ü'.encode(), b'a=%FF'):
         with pytest.raises(UnicodeDecodeError):
             parse_pairs(data)
+
+
+@pytest.mark.parametrize('shift', range(13))
+@pytest.mark.parametrize('piece', [b'%41+%zz%4%%42', b'%FC', b'%%', b'\xfc%', b'%4'])
+def test_a_long_value_is_read_as_a_short_one(piece: bytes, shift: int) -> None:
+    value = b'x' * shift + piece * 30_000
+    expected = unquote_to_bytes(value.replace(b'+', b' ')).decode('latin-1')
+    assert read(b'a=' + value, URLENCODED + b'; charset=latin-1') == {'a': expected}
+
+
+def test_other_greenlets_run_while_a_long_form_is_worked_on() -> None:
+    for use in (
+        lambda: read(b'a=' + b'%41' * 500_000),
+        lambda: read(b'&'.join([b'a=' + b'%41' * 1000] * 500)),
+        lambda: FORM.write({'a': 'ü' * 1_000_000}, {}),
+    ):
+        ran: list[bool] = []
+        gevent.spawn(ran.append, True)
+        use()
+        assert ran
 
 
 # Multipart
@@ -216,8 +246,49 @@ def test_a_dict_is_written_as_a_form(payload: Any, body: bytes) -> None:
     assert FORM.write(payload, {}) == (body, URLENCODED)
 
 
+def test_a_long_value_is_written() -> None:
+    value = 'ü&a ' * 20_000
+    assert FORM.write({'a': value}, {})[0] == urlencode({'a': value}).encode()
+    assert FORM.read(FORM.write({'a': value}, {})[0], URLENCODED, {}) == {'a': value}
+
+
+def test_a_form_with_a_file_is_written_in_parts() -> None:
+    file = FormFile('ä "x"\r\n.png', 'image/png', b'\0\xff\r\n--')
+    body, content_type = FORM.write({'a "b"': file, 'c': [1, None], 'd': 'ü'}, {})
+    boundary = content_type.removeprefix(b'multipart/form-data; boundary=')
+    assert re.fullmatch(rb'[0-9a-f]{32}', boundary)
+    head = b'--' + boundary + b'\r\nContent-Disposition: form-data; name='
+    assert body == b''.join(
+        [
+            head + b'"a %22b%22"; filename="\xc3\xa4 %22x%22%0D%0A.png"\r\nContent-Type: image/png\r\n\r\n',
+            b'\0\xff\r\n--\r\n',
+            head + b'"c"\r\n\r\n1\r\n',
+            head + b'"c"\r\n\r\n\r\n',
+            head + b'"d"\r\n\r\n\xc3\xbc\r\n',
+            b'--' + boundary + b'--\r\n',
+        ]
+    )
+
+
+def test_nobody_knows_a_boundary_before() -> None:
+    payload = {'a': FormFile('', '', b'')}
+    assert FORM.write(payload, {})[1] != FORM.write(payload, {})[1]
+
+
+@given(st.dictionaries(NAMES, VALUES | st.lists(VALUES, min_size=2), min_size=1))
+def test_an_echo_of_a_form_with_files_is_the_form(payload: dict[str, Any]) -> None:
+    payload['file'] = FormFile('x', 'a/b', b'')
+    assert FORM.read(*FORM.write(payload, {}), {}) == payload
+
+
+@pytest.mark.parametrize('content_type', ['a\r\nb', 'a\nb', 'ü', '\0'])
+def test_a_content_type_of_a_file_that_would_end_its_line_is_an_error_of_the_server(content_type: str) -> None:
+    with pytest.raises(ZatoException, match='is not the content type of a file'):
+        FORM.write({'a': FormFile('x', content_type, b'')}, {})
+
+
 @pytest.mark.parametrize(
-    'payload', [5, [1], [{'a': 1}], {'a': {'b': 1}}, {'a': [[1]]}, {'a': FormFile('x', 'y', b'')}], ids=repr
+    'payload', [5, [1], [{'a': 1}], {'a': {'b': 1}}, {'a': [[1]]}, {FormFile('', '', b''): {}}], ids=repr
 )
 def test_what_is_no_form_is_an_error_of_the_server(payload: Any) -> None:
     with pytest.raises(ZatoException) as caught:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
+from collections import OrderedDict, UserDict
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 import pytest
 from bunch import Bunch
-from lxml import objectify
 from sqlalchemy import create_engine
 from sqlalchemy import text as sql
 
@@ -22,6 +21,9 @@ from zato.common.exception import BadRequest, ZatoException
 from zato.server.channel.format.json import FORMAT as JSON
 from zato.server.channel.format.plain import plain, text
 from zato.server.channel.format.raw import FORMAT as RAW
+from zato.server.channel.format.xml import FORMAT as XML
+from zato.server.http.form import FormFile
+from zato.server.service.simpleio.model import Model
 
 
 @dataclass
@@ -63,13 +65,92 @@ class Color(Enum):
     RED = 'red'
 
 
+@dataclass
+class Line(Model):
+    amount: int
+    sku: str = ''
+
+
+@dataclass
+class Outer(Model):
+    one: Any
+    list: list[Any]
+    dict: dict[str, Any]
+    tuple: tuple[Any, ...]
+
+
+@dataclass(init=False)
+class Unset(Model):
+    a: int
+    b: int = 5
+
+    def __init__(self) -> None:
+        """Its own, so that no attribute is set."""
+
+
+@dataclass
+class WithClassVariable(Model):
+    a: int
+    b: ClassVar[int] = 5
+
+
+class WithProperty(Line):
+    sku = property(lambda self: 'found', lambda self, value: None)  # type: ignore[assignment]
+
+
+class WithGetattr(Unset):
+    def __getattr__(self, name: str) -> Any:
+        return 'found'
+
+
+class WithMore(Line):
+    more = 5
+
+
+@dataclass(slots=True)
+class WithSlots(Model):
+    a: int
+
+
+class OwnForm(Line):
+    def to_dict(self) -> dict[str, Any]:
+        return {'own': self.amount}
+
+
+@dataclass
+class Values(Model):
+    a: Any
+    b: Any
+    c: Any
+    d: Any
+
+
+class NoFields(Model):
+    """Not a dataclass."""
+
+
+MODELS = [
+    Line(1),
+    Unset(),
+    WithClassVariable(1),
+    WithProperty(1),
+    WithGetattr(),
+    WithMore(1),
+    WithSlots(1),
+    OwnForm(1),
+    Values(Decimal('1.50'), UUID(int=1), datetime(2026, 1, 2), date(2026, 1, 2)),
+    Values(Color.RED, b'\xff', None, (1, [Line(1), OwnForm(2)])),
+    Values(Point(1), ToDict(), ToJSON('[1]'), {'a': OwnForm(1)}),
+]
+
+
 def rows() -> list[Any]:
     with create_engine('sqlite://').connect() as connection:
         return list(connection.execute(sql("select 1 as a, 'x' as b union select 2, null order by a")))
 
 
 def root(document: str) -> Any:
-    return objectify.fromstring(document)
+    return XML.read(document.encode(), b'', {})
 
 
 # Reading
@@ -122,7 +203,9 @@ def test_one_value_is_read(body: bytes, payload: Any) -> None:
         b'[' * 100_000 + b']' * 100_000,
         b'{"a":' * 100_000,
         b'\xef\xbb\xbf',
+        b'\xef\xbb\xbf' * 2 + b'{}',
         b'\xef\xbb\xbf' * 100_000 + b'{}',
+        b'\xef\xbb\xbf"\xff"',
         '{}'.encode('utf-16'),
         '{}'.encode('utf-32'),
         b'a=1',
@@ -175,7 +258,13 @@ def test_without_a_format_the_payload_is_what_came() -> None:
         (ToJSON(b'[]'), []),
         (ToJSON({'a': ToDict()}), {'a': {'a': 1}}),
         (root('<r><a>5</a></r>').a, 5),
+        (root('<r><a>5</a></r>')[0], 5),
         ({'a': root('<r><a>x</a></r>').a}, {'a': 'x'}),
+        ([root('<r><a>007</a></r>').a, root('<r><a>false</a></r>').a], ['007', False]),
+        (FormFile('b', 'c/d', b'\xff'), {'filename': 'b', 'content_type': 'c/d', 'data': '/w=='}),
+        ({'a': [FormFile('b', 'c/d', b'')]}, {'a': [{'filename': 'b', 'content_type': 'c/d', 'data': ''}]}),
+        ({'a': UserDict(b=ToDict())}, {'a': {'b': {'a': 1}}}),
+        (((Point(1),), {ToJSON('2')}), [[{'x': 1, 'y': []}], [2]]),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -197,7 +286,16 @@ def test_rows_of_sqlalchemy_are_dicts() -> None:
 
 @pytest.mark.parametrize(
     'payload',
-    [{(1, 2): 3}, (item for item in ()), ToJSON('{'), ToJSON('1e999'), ToJSON('\ud800'), {'a': root('<r><a><b/></a></r>')}],
+    [
+        {(1, 2): 3},
+        (item for item in ()),
+        ToJSON('{'),
+        ToJSON('1e999'),
+        ToJSON('\ud800'),
+        {'a': root('<r><a><b/></a></r>')},
+        {'a': root('<r><a><b/></a></r>').a},
+        {'a': NoFields()},
+    ],
     ids=lambda value: type(value).__name__,
 )
 def test_what_cannot_be_json_is_an_error_of_the_server(payload: Any) -> None:
@@ -212,8 +310,38 @@ def test_what_a_client_calls_an_element_is_not_taken_for_a_method() -> None:
 
 
 def test_a_number_that_python_does_not_convert_is_an_error_of_the_server() -> None:
-    with pytest.raises(ZatoException, match='does not have a value of its type'):
-        plain(root(f'<r><a>{"9" * 5000}</a></r>').a)
+    with pytest.raises(ZatoException, match='Exceeds the limit'):
+        JSON.write({'a': root(f'<r><a>{"9" * 5000}</a></r>').a}, {})
+
+
+# Models
+
+
+@pytest.mark.parametrize('item', MODELS, ids=lambda item: type(item).__name__)
+def test_a_model_is_what_its_to_dict_says_wherever_it_is(item: Any) -> None:
+    expected = item.to_dict()
+    assert json.loads(JSON.write(item, {})[0]) == json.loads(JSON.write(expected, {})[0])
+    assert json.loads(JSON.write([item, item], {})[0]) == json.loads(JSON.write([expected, expected], {})[0])
+    assert plain(item) == plain(expected)
+    outer = Outer(item, [item], {'a': [item]}, (item,))
+    assert json.loads(JSON.write(outer, {})[0]) == json.loads(JSON.write(outer.to_dict(), {})[0])
+
+
+@pytest.mark.parametrize('payload', [Line(1), [Line(1)], {'a': [Line(1)]}, Outer(Line(1), [Line(1)], {'a': Line(1)}, ())])
+def test_models_are_written_without_making_dicts_of_them(payload: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def to_dict(self: Model) -> dict[str, Any]:
+        raise AssertionError
+
+    monkeypatch.setattr(Model, 'to_dict', to_dict)
+    assert b'{"amount":1,"sku":""}' in JSON.write(payload, {})[0]
+
+
+def test_a_model_in_itself_is_an_error_of_the_server() -> None:
+    outer = Outer(None, [], {}, ())
+    outer.list.append(outer)
+    for payload in (outer, [outer], {'a': outer}):
+        with pytest.raises(ZatoException):
+            JSON.write(payload, {})
 
 
 @pytest.mark.parametrize(

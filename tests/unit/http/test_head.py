@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from httptools import HttpParserUpgrade, HttpRequestParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zato.server.http.head import Reject, parse_head
+from zato.server.http.head import Head, HeadParser, Reject, parse_head
 from zato.server.http.limits import Limits
 
 LIMITS = Limits()
@@ -130,3 +133,43 @@ def test_a_length_of_more_digits_than_int_takes_is_refused(digits: int) -> None:
 def test_a_refusal_within_the_parser_s_callback_comes_out_as_it_is() -> None:
     with pytest.raises(Reject, match='More than one Host'):
         parse_head(b'GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n', LIMITS)
+
+
+LINES = [
+    b'GET /a',
+    b'GET /b?c',
+    b'POST /a',
+    b'GET http://b/a',
+    b'OPTIONS *',
+    b'GET /\xff',
+    b'GET  /a',
+    b'HEAD /',
+    b'BREW /a',
+]
+VERSIONS = [b'HTTP/1.1', b'HTTP/1.0', b'HTTP/2.0']
+HEADERS = [
+    b'Host: a\r\n\r\n',
+    b'Host: a\r\nContent-Length: 5\r\n\r\n',
+    b'Host: a\r\nConnection: close\r\n\r\n',
+    b'Host: a\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n',
+    b'Host: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n',
+    b'Host: a\r\nX: %s\r\n\r\n' % (b'y' * 3_000),
+    b'\r\n',
+]
+
+
+@given(st.lists(st.tuples(st.sampled_from(LINES), st.sampled_from(VERSIONS), st.sampled_from(HEADERS)), max_size=8))
+def test_a_head_is_read_the_same_whatever_came_before_it_on_the_connection(heads: list[tuple[bytes, bytes, bytes]]) -> None:
+    parser = HeadParser(LIMITS)
+    for line, version, headers in [item for item in heads for _ in range(2)]:
+        data = b'%s %s\r\n%s' % (line, version, headers)
+        assert outcome(parser.parse, data) == outcome(lambda data: parse_head(data, LIMITS), data)
+
+
+def outcome(parse: Callable[[bytes], Head], data: bytes) -> Any:
+    try:
+        head = parse(data)
+    except Reject as e:
+        return e.status, e.details
+    names = ('method', 'target', 'version', 'headers', 'length', 'keep_alive', 'expects_continue')
+    return [getattr(head, name) for name in names]

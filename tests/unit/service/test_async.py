@@ -551,6 +551,7 @@ def test_a_retry_that_pauses_within_a_request_ends_as_soon_as_the_worker_stops()
     invoker.end_pauses()
     request.get(timeout=PATIENCE)
     assert str(caught[0]) == 'The server stops; service target was not invoked again'
+    assert isinstance(caught[0], ServiceUnavailable)
     assert caught[0].__cause__ is error
 
 

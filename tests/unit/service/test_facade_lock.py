@@ -13,11 +13,11 @@ import pytest
 from gevent.event import Event
 
 from tests.support.environment import PATIENCE
-from zato.common.exception import ZatoException
+from zato.common.exception import LockTimeout, ZatoException
 from zato.common.odb.database import ODBUnavailable
 from zato.common.odb.lease import Lease, LeaseLost
 from zato.server.service.facade import lock as module
-from zato.server.service.facade.lock import Lock, Locks, LockTimeout
+from zato.server.service.facade.lock import Lock, Locks
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import gevent
@@ -482,6 +483,17 @@ def test_the_verb_of_the_http_request_decides_also_for_a_target(options: dict[st
     assert invoke(invoker, 'caller', 'both') == 'any', 'without HTTP it is `handle`'
     with pytest.raises(MethodNotAllowed):
         invoke(invoker, 'caller', 'put')
+
+
+def test_a_target_sees_the_http_request_of_its_caller_and_gets_its_own_payload() -> None:
+    target = answering_with(lambda self: (self.request.http.method, self.request.payload, dict(self.request.input)))
+    invoker = invoker_of(caller_of(lambda self: self.invoke('target', {'a': 1})), target)
+    assert invoke(invoker, 'caller', message=http_message('PUT')) == ('PUT', {'a': 1}, {'a': 1})
+    assert invoke(invoker, 'caller') == ('', {'a': 1}, {'a': 1})
+
+
+def answering_with(answer: Callable[[Any], Any]) -> CompiledService:
+    return service('target', lambda self: setattr(self.response, 'payload', answer(self)))
 
 
 def test_a_background_call_is_no_http_request() -> None:

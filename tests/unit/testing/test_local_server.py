@@ -8,9 +8,15 @@ from typing import Any
 
 import pytest
 
-from zato.common.exception import BadRequest, DeploymentError, NotAvailable, NotFound, ServiceMissingException
+from zato.common.exception import (
+    BadRequest,
+    DeploymentError,
+    LockTimeout,
+    NotAvailable,
+    NotFound,
+    ServiceMissingException,
+)
 from zato.server.service import Int, Service
-from zato.server.service.facade.lock import LockTimeout
 from zato.testing import LocalServer
 
 

@@ -7,10 +7,10 @@ form, an instance of the kind's settings class, is made when a worker loads the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from zato.common.config.field import Field, convert_value, is_id, is_variable, shown
+from zato.common.config.field import REQUIRED, Field, convert_value, is_id, is_variable, shown
 from zato.common.config.kind import IGNORED_KEYS, Kind
 from zato.common.config.option import nearest
 from zato.common.exception import CryptoError, ZatoException
@@ -129,6 +129,23 @@ def resolve(kind: Kind, stored: StoredObject, environ: Mapping[str, str], decryp
     if problems:
         raise ObjectDown(msg='\n'.join(problems))
     return kind.settings(**values)
+
+
+def without_defaults(kind: Kind, item: StoredObject) -> StoredObject:
+    """The same object with those settings alone that differ from the defaults, which is how many of them fit into memory."""
+    fields = kind.fields
+    settings = {
+        name: value
+        for name, value in item.settings.items()
+        if name not in fields or value != fields[name].default or type(value) is not type(fields[name].default)
+    }
+    return replace(item, settings=settings)
+
+
+def with_defaults(kind: Kind, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """All settings, in the order of their declaration; required ones that are missing are left out."""
+    found = {name: settings.get(name, declared.default) for name, declared in kind.fields.items()}
+    return {name: value for name, value in found.items() if value is not REQUIRED}
 
 
 def masked(kind: Kind, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from zato.common.config.field import is_id, shown
 from zato.common.config.kind import OPERATIONS, Kind, kinds
-from zato.common.config.stored import MASK, StoredObject, masked
+from zato.common.config.stored import MASK, StoredObject, masked, with_defaults
 from zato.common.exception import BadRequest, NotFound
 from zato.server.admin_api.context import AdminService
 from zato.server.propagate.change import Action, Change, make_change
@@ -54,7 +54,7 @@ class ObjectService(AdminService):
         """As lists and forms have it: references by name and by ID, secrets masked."""
         objects = self.context.objects
         kind = kinds()[item.kind]
-        settings = masked(kind, item.settings)
+        settings = masked(kind, with_defaults(kind, item.settings))
         for name, declared in kind.references.items():
             target = objects.stored.get(settings.get(name) or 0)
             settings[name] = settings[f'{name}_name'] = target.name if target is not None else None

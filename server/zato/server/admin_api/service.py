@@ -116,7 +116,7 @@ class GetList(AdminService):
             {
                 'id': stored[name].id if name in stored else None,
                 'name': name,
-                'impl_name': deployed[name].impl_name if name in deployed else stored[name].settings['impl_name'],
+                'impl_name': deployed[name].impl_name if name in deployed else stored[name].settings.get('impl_name', ''),
                 'is_internal': deployed[name].is_internal if name in deployed else False,
                 'is_active': stored[name].is_active if name in stored else True,
                 'is_deployed': name in deployed,

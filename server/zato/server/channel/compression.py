@@ -28,7 +28,8 @@ def decompress(body: bytes, encoding: bytes, limit: int) -> bytes:
     """
     names = [name for name in (item.strip().lower() for item in encoding.split(b',')) if name not in (b'', b'identity')]
     if len(names) > _MAX_CODINGS or not {b'gzip', b'x-gzip'}.issuperset(names):
-        raise UnsupportedMediaType(msg='The only Content-Encoding that is understood here is gzip, twice at most')
+        reason = 'The only Content-Encoding that is understood here is gzip, twice at most'
+        raise UnsupportedMediaType(msg=reason, accept_encoding='gzip')
     if not body:
         return body
     for left in range(len(names) - 1, -1, -1):

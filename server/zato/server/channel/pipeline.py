@@ -16,6 +16,7 @@ from zato.common.exception import (
     NotFound,
     ServiceUnavailable,
     Unauthorized,
+    UnsupportedMediaType,
     ZatoException,
 )
 from zato.server.channel.channel import Channel
@@ -197,4 +198,6 @@ def _headers(e: HTTPException) -> tuple[tuple[bytes, bytes], ...]:
         return ((b'WWW-Authenticate', e.challenge.encode('latin-1', 'replace')),)
     if isinstance(e, MethodNotAllowed) and e.allowed:
         return ((b'Allow', ', '.join(e.allowed).encode()),)
+    if isinstance(e, UnsupportedMediaType) and e.accept_encoding:
+        return ((b'Accept-Encoding', e.accept_encoding.encode()),)
     return ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any, Final
 
 from zato.common.exception import BadRequest, Conflict, HTTPException, MethodNotAllowed, NotAcceptable, NotFound
 from zato.server.channel.accept import ANYTHING, Accept, specificity
@@ -22,6 +23,9 @@ Methods = dict[bytes, tuple[Channel, ...]]
 Found = tuple[Methods, tuple[bytes, ...]]
 
 _NOTHING: Found = ({}, ())
+
+
+_NOTHING_YET: Final[dict[Any, Any]] = {}
 
 
 class _Span:
@@ -93,10 +97,11 @@ class _Node:
     __slots__ = ('fixed', 'methods', 'mixed', 'param', 'spans')
 
     def __init__(self) -> None:
-        self.fixed: dict[bytes, _Node] = {}
-        self.mixed: dict[str, tuple[re.Pattern[bytes], _Node]] = {}  # by text, the one with most fixed text first
+        """There are thousands, and most have one thing of all these: they share an empty dict until there is something."""
+        self.fixed: dict[bytes, _Node] = _NOTHING_YET
+        self.mixed: dict[str, tuple[re.Pattern[bytes], _Node]] = _NOTHING_YET  # by text, most fixed text first
         self.param: _Node | None = None
-        self.methods: Methods = {}
+        self.methods: Methods = _NOTHING_YET
         self.spans: _Spans | None = None
 
     @property
@@ -117,7 +122,10 @@ class Routes:
             _add(self._exact.setdefault(channel.path.encode(), {}), channel)
             return
         way = self._way_to(channel.path)
-        _add(way[-1][0].methods, channel)
+        last = way[-1][0]
+        if not last.methods:
+            last.methods = {}
+        _add(last.methods, channel)
         if channel.match_slash:
             node, shape = _spanned(way)
             if node.spans is None:
@@ -152,7 +160,8 @@ class Routes:
         values: tuple[bytes, ...] = ()
         methods = self._exact.get(path)
         if methods is None:
-            methods, values = next(_find(self._root, path.split(b'/')[1:], 0), _NOTHING)
+            parts = path.split(b'/')[1:]
+            methods, values = _walk(self._root, parts) or next(_find(self._root, parts, 0), _NOTHING)
         channels = methods.get(method) or methods.get(b'')
         if channels is not None and channels[0].http_accept == ANYTHING:  # most requests
             return channels[0], _named(channels[0], values) if values else _NO_PARAMS
@@ -246,6 +255,8 @@ def _fixed_parts(shape: str) -> list[bytes]:
 def _child(node: _Node, part: str) -> _Node:
     """Made if need be."""
     if '{' not in part:
+        if not node.fixed:
+            node.fixed = {}
         return node.fixed.setdefault(part.encode(), _Node())
     if PARAM.fullmatch(part):
         if node.param is None:
@@ -253,8 +264,8 @@ def _child(node: _Node, part: str) -> _Node:
         return node.param
     key = PARAM.sub('{}', part)
     if key not in node.mixed:
-        node.mixed[key] = (_pattern([text.encode() for text in key.split('{}')]), _Node())
-        node.mixed = dict(sorted(node.mixed.items(), key=lambda item: (-len(item[0].replace('{}', '')), item[0])))
+        added = {**node.mixed, key: (_pattern([text.encode() for text in key.split('{}')]), _Node())}
+        node.mixed = dict(sorted(added.items(), key=lambda item: (-len(item[0].replace('{}', '')), item[0])))
     return node.mixed[key][1]
 
 
@@ -276,6 +287,20 @@ def _cut(parent: _Node, part: str) -> None:
         parent.param = None
     else:
         del parent.mixed[PARAM.sub('{}', part)]
+
+
+def _walk(node: _Node, parts: list[bytes]) -> Found | None:
+    """What `_find` yields first, where one way alone leads there; None where more than one has to be tried."""
+    values = []
+    for part in parts:
+        child = node.fixed.get(part)
+        if child is None:
+            child = node.param
+            if child is None or node.mixed or not part:
+                return None
+            values.append(part)
+        node = child
+    return (node.methods, tuple(values)) if node.methods else None
 
 
 def _find(node: _Node, parts: list[bytes], position: int) -> Iterator[Found]:
@@ -319,6 +344,6 @@ def _find_spanning(node: _Node, parts: list[bytes]) -> Iterator[Found]:
 
 def _named(channel: Channel, values: tuple[bytes, ...]) -> dict[str, str]:
     try:
-        return {name: value.decode() for name, value in zip(channel.params, values, strict=True)}
+        return dict(zip(channel.params, map(bytes.decode, values), strict=True))
     except UnicodeDecodeError:
         raise BadRequest(msg='The URL path is not UTF-8', needs_msg=True) from None

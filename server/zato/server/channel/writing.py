@@ -15,6 +15,7 @@ from zato.server.service.compiled import CompiledService
 
 JSON: Final = b'application/json'
 
+_WHOLE: Final = (str, bytes, dict, list)
 _BLOCK: Final = 65_536
 _NO_OPTIONS: Final[dict[str, Any]] = {}
 _GZIP_HEADERS: Final = ((b'Content-Encoding', b'gzip'), (b'Vary', b'Accept-Encoding'))
@@ -84,7 +85,7 @@ def _status(response: data.Response, cid: str) -> int:
 
 def _pieces(payload: Any) -> Pieces | None:
     """What is sent piece by piece: iterators of bytes or text, and open files. None for everything else."""
-    if isinstance(payload, str | bytes | dict | list) or payload is None:
+    if payload is None or isinstance(payload, _WHOLE):
         return None
     read = getattr(payload, 'read', None)
     if callable(read):

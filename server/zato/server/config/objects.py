@@ -8,7 +8,7 @@ from typing import Any
 
 from zato.common.alarm import Alarms
 from zato.common.config.kind import Kind, kinds
-from zato.common.config.stored import ObjectDown, StoredObject, resolve
+from zato.common.config.stored import ObjectDown, StoredObject, resolve, without_defaults
 from zato.server.config.cooperation import Slices
 from zato.server.config.runtime import ConfigObject, Runtime
 
@@ -92,7 +92,8 @@ class ConfigObjects:
         What cannot be used at first is tried again after the others: it may want what one of them had until now.
         """
         self._event = event
-        new = {item.id: item for item in changed if item.kind in self._order}
+        known = kinds()
+        new = {item.id: without_defaults(known[item.kind], item) for item in changed if item.kind in known}
         going = [self._stored[id] for id in gone if id in self._stored]
         touched = {*new, *gone}
         users = self._users_of(touched) - touched

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,11 +32,10 @@ class AccessLog:
         """size: bytes of the body. seconds: from the end of the request's head to the end of the answer."""
         if self._lines is None:
             return
-        agent = request.headers.get(b'user-agent', b'-').decode('latin-1')
         self._append(
             f'{request.peer} {response.cid}/{seconds:.6f} "{response.channel}" {self._now()} '
-            f'"{request.method.decode()} {_quoted(request.path.decode())} {request.version.decode()}" '
-            f'{response.status} {size} "-" "{_quoted(agent)}"'
+            f'"{request.method.decode()} {_quoted(request.path)} {request.version.decode()}" '
+            f'{response.status} {size} "-" "{_quoted_agent(request.headers.get(b"user-agent", b"-"))}"'
         )
 
     def add_rejected(self, peer: str, response: Response) -> None:
@@ -63,8 +63,12 @@ class AccessLog:
         return self._time
 
 
-def _quoted(text: str) -> str:
-    """`text`, ready to stand between quotes: nothing in it ends them, starts a line, or speaks to a terminal."""
-    if text.isascii() and text.isprintable() and '"' not in text and '\\' not in text:
+def _quoted(raw: bytes) -> str:
+    """As text that is ready to stand between quotes: nothing in it ends them, starts a line, or speaks to a terminal."""
+    text = raw.decode('latin-1')
+    if text.isascii() and text.isprintable() and b'"' not in raw and b'\\' not in raw:
         return text
     return _ODD.sub(lambda odd: '\\' + odd[0] if odd[0] in '"\\' else f'\\x{ord(odd[0]):02x}', text)
+
+
+_quoted_agent = lru_cache(maxsize=256)(_quoted)

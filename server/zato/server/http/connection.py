@@ -16,7 +16,7 @@ import gevent
 
 from zato.server.config.cooperation import Interrupted, let_others_run
 from zato.server.http.chunked import ChunkedBody
-from zato.server.http.head import Head, Reject, check_line_ends, parse_head, skip_empty_lines
+from zato.server.http.head import Head, HeadParser, Reject, check_line_ends, skip_empty_lines
 from zato.server.http.limits import BLOCK
 from zato.server.http.message import CHUNKED, CLOSE, KEEP_ALIVE, Request, Response, Stream, serialize
 
@@ -55,11 +55,12 @@ class Refused(Exception):
 class Connection:
     """`deadline`: monotonic seconds until which the client must do its part, `inf` while a service runs or makes a body."""
 
-    __slots__ = ('_pending', '_server', '_transport', 'answered', 'deadline', 'greenlet', 'idle', 'peer')
+    __slots__ = ('_heads', '_pending', '_server', '_transport', 'answered', 'deadline', 'greenlet', 'idle', 'peer')
 
     def __init__(self, transport: Transport, peer: str, server: HTTPServer) -> None:
         self._transport = transport
         self._server = server
+        self._heads = HeadParser(server.limits)
         self._pending = b''
         self.peer = peer
         self.deadline = inf
@@ -223,7 +224,7 @@ class Connection:
         end += 4
         if end > limits.head:
             raise self._too_long(data)
-        head = parse_head(data[:end], limits)
+        head = self._heads.parse(data[:end])
         path, _, query = head.target.partition(b'?')
         request = Request(head.method, path, query, head.version, head.headers, self.peer)
         request.received = server.monotonic()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from zato.common.exception import BadRequest
+from zato.server.config.cooperation import Slices
 from zato.server.http.content_type import codec_for, decode, parse_content_type
+from zato.server.http.turns import LONG, in_turns
 
 URLENCODED: Final = 'application/x-www-form-urlencoded'
 MULTIPART: Final = 'multipart/form-data'
@@ -16,6 +19,7 @@ MAX_FIELDS: Final = 1000  #: in one form
 _MAX_PART_HEADERS: Final = 8
 _MAX_PART_HEADER: Final = 4096  #: bytes
 
+_BLOCK: Final = 16_384  #: bytes of a value that are unquoted in one go
 _SYNTAX: Final = 'a=&+%1'
 
 
@@ -58,12 +62,33 @@ def parse_form(body: bytes, content_type: bytes) -> dict[str, Any] | None:
 
 
 def _parse_pairs(data: bytes, codec: str) -> dict[str, Any]:
+    unquote = unquote_to_bytes if len(data) <= LONG else _unquote_in_turns()
     out: dict[str, Any] = {}
     for pair in data.replace(b'+', b' ').split(b'&'):
         if pair:
             key, _, value = pair.partition(b'=')
-            _add(out, unquote_to_bytes(key).decode(codec), unquote_to_bytes(value).decode(codec))
+            _add(out, unquote(key).decode(codec), unquote(value).decode(codec))
     return out
+
+
+def _unquote_in_turns() -> Callable[[bytes], bytes]:
+    """As unquote_to_bytes, while other greenlets have their turns."""
+    slices = Slices()
+
+    def unquote(data: bytes) -> bytes:
+        pieces = []
+        start = 0
+        while start < len(data):
+            slices.now_and_then()
+            end = start + _BLOCK
+            escape = data.find(b'%', end - 2, end)  # may not be cut in two
+            if escape >= 0:
+                end = escape
+            pieces.append(unquote_to_bytes(data[start:end]))
+            start = end
+        return b''.join(pieces)
+
+    return unquote
 
 
 def _add(out: dict[str, Any], key: str, value: Any) -> None:
@@ -93,7 +118,8 @@ def _parse_multipart(body: bytes, boundary: str, codec: str) -> dict[str, Any]:
             strict=True,
         )
         with parser:
-            for event in parser.parse(body):
+            events = parser.parse(body)
+            for event in events if len(body) <= LONG else in_turns(events):
                 if isinstance(event, MultipartSegment):
                     segment, pieces = event, list[bytes]()
                 elif event is not None:

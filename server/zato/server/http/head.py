@@ -23,6 +23,7 @@ _VERSION: Final = re.compile(rb'HTTP/[0-9]\.[0-9]').fullmatch
 _MAX_LENGTH_DIGITS: Final = 20  #: of 2**64; `int` refuses numbers of some thousand digits
 _EMPTY_LINES: Final = re.compile(rb'(?:\r\n)*').match
 _BAD_LINE_END: Final = re.compile(rb'(?<!\r)\n|\r(?!\n)(?!$)').search
+_MOST_KNOWN: Final = 2_048  #: bytes of headers that each connection remembers
 _WRONG_VERSION: Final = 'Only HTTP/1.1 and HTTP/1.0 are supported'
 
 
@@ -94,6 +95,39 @@ def parse_head(data: bytes, limits: Limits) -> Head:
         # Answered as an ordinary request; whoever asked to switch protocols does not get to send anything more.
         head.keep_alive = False
     return head
+
+
+class HeadParser:
+    """Parses the heads of one connection's requests, one after another.
+
+    Most clients send the same headers with each of them. Those are not parsed again; the request line always is.
+    """
+
+    __slots__ = ('_known', '_limits', '_lines')
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._known: Head | None = None
+        self._lines = b''  # what came after the request line in the head that is known
+
+    def parse(self, data: bytes) -> Head:
+        """As `parse_head`."""
+        end = data.find(b'\r\n')
+        lines = data[end:]
+        parts = data[:end].split(b' ')
+        known = self._known
+        if known is not None and lines == self._lines and len(parts) == 3 and end <= self._limits.request_line:
+            method, target, version = parts
+            if method == known.method and version == known.version and _TARGET(target):
+                head = Head()
+                head.method, head.target, head.version = method, target, version
+                head._headers, head.length = known._headers, known.length
+                head.keep_alive, head.expects_continue = known.keep_alive, known.expects_continue
+                return head
+        head = parse_head(data, self._limits)
+        if head.target == parts[1] and len(lines) <= _MOST_KNOWN:  # an absolute URL has changed the Host header
+            self._known, self._lines = head, lines
+        return head
 
 
 def _refusal(head: Head, error: HttpParserError) -> Reject:

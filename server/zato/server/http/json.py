@@ -9,12 +9,24 @@ from typing import Any, Final
 import msgspec
 
 from zato.common.exception import BadRequest, ZatoException
+from zato.server.http.turns import Turns
+
+#: Lists and dicts in one another, as many as whatever walks through a payload, or prints it, can do with to spare.
+_MAX_DEPTH: Final = 200
+_CONTAINERS: Final = frozenset({dict, list})
 
 _decode: Final = msgspec.json.Decoder().decode
 
 
 def decode(body: bytes) -> Any:
-    """One byte order mark may go first. Raises BadRequest for anything that is not one JSON value in UTF-8."""
+    """One byte order mark may go first. Raises BadRequest for anything that is not one JSON value in UTF-8, or too deep."""
+    payload = _decoded(body)
+    if len(body) > 2 * _MAX_DEPTH and body.count(b'[') + body.count(b'{') > _MAX_DEPTH and _is_too_deep(payload):
+        raise _error(RecursionError())
+    return payload
+
+
+def _decoded(body: bytes) -> Any:
     try:
         return _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
@@ -27,24 +39,22 @@ def decode(body: bytes) -> Any:
 
 
 def encoder(own_form: Callable[[Any], Any] | None = None) -> Callable[[Any], bytes]:
-    """A function like `encode`. own_form: makes of a value that JSON does not have one that it has; may raise TypeError."""
-    encode_ = msgspec.json.Encoder(enc_hook=own_form).encode
+    """A function that writes JSON, or raises ZatoException where the payload cannot be JSON.
+
+    own_form: makes of a value that JSON does not have one that it has; raises TypeError if it cannot.
+    """
+    write = msgspec.json.Encoder(enc_hook=own_form).encode
 
     def encode(payload: Any) -> bytes:
         try:
-            return encode_(payload)
+            return write(payload)
         except (TypeError, ValueError, RecursionError) as e:
             raise ZatoException(msg=f'A value of type {type(payload).__name__} cannot be JSON: {e}') from e
 
     return encode
 
 
-_encode: Final = encoder()
-
-
-def encode(payload: Any) -> bytes:
-    """Raises ZatoException where the payload cannot be JSON."""
-    return _encode(payload)
+encode: Final = encoder()
 
 
 def _error(e: Exception) -> BadRequest:
@@ -54,3 +64,19 @@ def _error(e: Exception) -> BadRequest:
     elif isinstance(e, RecursionError):
         reason = 'it is nested too deeply'
     return BadRequest(msg=f'The body is not valid JSON: {reason}', needs_msg=True)
+
+
+def _is_too_deep(payload: Any) -> bool:
+    """Looks at the values, level by level, since brackets may be text."""
+    turns = Turns()
+    level = [payload] if type(payload) in _CONTAINERS else []
+    for _ in range(_MAX_DEPTH):
+        below: list[Any] = []
+        for outer in turns.over(level):
+            items = outer.values() if type(outer) is dict else outer
+            if not _CONTAINERS.isdisjoint(map(type, items)):
+                below += [item for item in turns.over(items) if type(item) in _CONTAINERS]
+        if not below:
+            return False
+        level = below
+    return True

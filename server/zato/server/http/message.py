@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 
@@ -140,26 +141,24 @@ def serialize(response: Response, common: bytes, connection: bytes, is_head: boo
     """
     status = response.status
     body = response.body
-    content_type = response.content_type
-    if b'\n' in content_type or b'\r' in content_type:
-        raise ValueError(f'Not a content type: {content_type!r}')
-    head = b'%sContent-Type: %s\r\nX-Zato-CID: %s\r\n%s%s' % (
-        _status_line(status, response.reason)
-        if response.reason
-        else STATUS_LINES.get(status) or b'HTTP/1.1 %d \r\n' % status,
-        content_type,
-        response.cid.encode(),
-        common,
-        connection,
-    )
-    if response.headers:
-        head += _lines(response.headers)
+    beginning = _beginning(status, response.reason, response.content_type)
+    headers = _lines(response.headers) if response.headers else b''
+    head = b'%s%s\r\n%s%s%s' % (beginning, response.cid.encode(), common, connection, headers)
     if status in NO_BODY:
         return head + b'\r\n'
     if is_head:
         return head + (b'Content-Length: %d\r\n\r\n' % len(body) if isinstance(body, bytes) else b'\r\n')
-    head += b'Content-Length: %d\r\n\r\n' % len(body)  # type: ignore[arg-type]  # checking costs, and an iterator raises here
-    return head + body  # type: ignore[operator]
+    # A check of the body's type costs; an iterator raises here.
+    return b'%sContent-Length: %d\r\n\r\n%s' % (head, len(body), body)  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=256)
+def _beginning(status: int, reason: str, content_type: bytes) -> bytes:
+    """Up to the cid. Raises ValueError."""
+    if b'\n' in content_type or b'\r' in content_type:
+        raise ValueError(f'Not a content type: {content_type!r}')
+    line = _status_line(status, reason) if reason else STATUS_LINES.get(status) or b'HTTP/1.1 %d \r\n' % status
+    return b'%sContent-Type: %s\r\nX-Zato-CID: ' % (line, content_type)
 
 
 def _status_line(status: int, reason: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final, TypeVar
 
 from zato.server.config.cooperation import Slices
@@ -24,13 +24,18 @@ def in_turns(items: Iterable[T]) -> Iterator[T]:
 
 
 class Turns:
-    """For loops in loops, none of which need be long: counts the steps of all of them."""
+    """For loops in loops, of which none needs to be long: counts the steps of all of them."""
 
     __slots__ = ('_left', '_slices')
 
     def __init__(self) -> None:
         self._left = MANY
         self._slices: Slices | None = None
+
+    def over(self, items: Collection[T]) -> Iterable[T]:
+        """The items, for a loop over them."""
+        self.took(len(items))
+        return items if len(items) <= MANY else in_turns(items)
 
     def took(self, steps: int) -> None:
         """Others run, if it is time."""

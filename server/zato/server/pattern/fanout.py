@@ -37,11 +37,11 @@ class _Run:
         except BaseException as e:  # whatever a service raises is its failure, not the pattern's end
             error = e
             logger.warning(
-                'Service %s, invoked by %s, failed (cid: %s): %s',
+                'Service %s, invoked by %s, failed (cid: %s)',
                 target,
                 self.source.name,
                 self.cid,
-                ''.join(traceback.format_exception(e)),
+                exc_info=e,
                 extra={'action': 'pattern.target.failed', 'cid': self.cid},
             )
         told = {

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from gevent import GreenletExit
 
-from zato.common.exception import ZatoException
+from zato.common.exception import ServiceUnavailable, ZatoException
 from zato.server.config.cooperation import Interrupted
 from zato.server.pattern.fanout import call_back
 from zato.server.pattern.source import Source, Target, name_of, names_of, now_utc
@@ -57,7 +57,7 @@ class InvokeRetry:
 
         async_fallback: after the first failure go on in the background and return a cid; `callback` is then invoked with
         the outcome, as with `invoke_async`. Raises ValueError for arguments that do not fit, ZatoException once all attempts
-        have failed, its cause being what the last one raised.
+        have failed, its cause being what the last one raised. If the server stops meanwhile, that is a ServiceUnavailable.
         """
         callbacks = names_of(callback, 'callback', self._source)
         if async_fallback and not callbacks:
@@ -73,7 +73,8 @@ class InvokeRetry:
             return plan.call_cid
         for attempt in range(2, plan.repeats + 1):
             if self._source.wait(plan.pause):
-                raise ZatoException(plan.cid, f'The server stops; service {plan.target} was not invoked again') from error
+                text = f'The server stops; service {plan.target} was not invoked again'
+                raise ServiceUnavailable(plan.cid, text) from error
             try:
                 return self._source.invoke(plan.target, plan.payload)
             except Exception as e:

@@ -11,6 +11,7 @@ import gevent
 from zato.server.service.facades import Member, Outgoing
 from zato.server.service.invocation import invoke_with_options
 from zato.server.service.naming import service_name
+from zato.server.service.simpleio.payload import Payload, content_of
 from zato.server.service.wsgi import wsgi_environ
 
 if TYPE_CHECKING:
@@ -326,7 +327,7 @@ class Service:
     run_in_thread = spawn
 
     def log_input(self, user_msg: str = '', level: int = logging.INFO, suppress_keys: list[str] | None = None) -> None:
-        """Log the input. suppress_keys: whose values are masked."""
+        """Log the input. suppress_keys: whose values are masked, unless they are in text that is not parsed."""
         self._log('request', self.request.payload, user_msg, level, suppress_keys)
 
     def log_output(self, user_msg: str = '', level: int = logging.INFO, suppress_keys: list[str] | None = None) -> None:
@@ -338,10 +339,21 @@ class Service:
         return self._facade('translate')
 
     def _log(self, what: str, data: Any, user_msg: str, level: int, suppress_keys: list[str] | None) -> None:
-        if isinstance(data, dict) and suppress_keys:
-            data = {key: '******' if key in suppress_keys else value for key, value in data.items()}
+        if suppress_keys:
+            data = _masked(data, frozenset(suppress_keys))
         before = f'{user_msg} ' if user_msg else ''
         self.logger.log(level, '%s%s of %s (cid: %s): %s', before, what, self.name, self.cid, data)
 
     def _facade(self, name: str) -> Any:
         return self._invoker.facades.make(name, self)
+
+
+def _masked(data: Any, names: frozenset[str]) -> Any:
+    """A copy of dicts, models and lists without the values of these names, however deep they are."""
+    if isinstance(data, Payload):
+        data = content_of(data)
+    elif hasattr(type(data), 'to_dict'):
+        data = data.to_dict()
+    if isinstance(data, Mapping):
+        return {key: '******' if key in names else _masked(value, names) for key, value in data.items()}
+    return [_masked(item, names) for item in data] if isinstance(data, list | tuple) else data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from zato.common.api import CHANNEL
@@ -22,7 +23,8 @@ class ChannelSecurityInfo:
         return {key: value for key, value in asdict(self).items() if key != 'impl'}
 
 
-_OPEN: Final = ChannelSecurityInfo()
+#: That of channels without security.
+OPEN: Final = ChannelSecurityInfo()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +38,7 @@ class ChannelInfo:
     is_internal: bool = False
     match_target: str = ''
     impl: Any = None
-    security: ChannelSecurityInfo = _OPEN
+    security: ChannelSecurityInfo = OPEN
 
     @property
     def sec(self) -> ChannelSecurityInfo:
@@ -50,6 +52,7 @@ class ChannelInfo:
 INVOKE: Final = ChannelInfo(name=CHANNEL.INVOKE, type=CHANNEL.INVOKE, data_format='dict')
 
 
+@lru_cache(maxsize=64)
 def channel_of_type(type_: str) -> ChannelInfo:
     """That of a call that came through no configured channel, by the type that it is given."""
     return INVOKE if type_ == CHANNEL.INVOKE else ChannelInfo(name=type_, type=type_, data_format='dict')

@@ -113,6 +113,10 @@ class Request:
             self._path = path
             self.channel_params = channel_params
 
+    def set_message(self, message: HTTPMessage) -> None:
+        """What the caller's request came in, which `http` shows; it is no part of the input."""
+        self._message = message
+
     def look_in(self, fields: Any, *, is_message_first: bool) -> None:
         """fields: where elements of the input are looked up if not in the payload. is_message_first: before the URL?"""
         self._fields = fields

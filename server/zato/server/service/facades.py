@@ -34,6 +34,7 @@ OPTIONAL: Final[Mapping[str, str]] = {
     'security': 'bearer tokens',
     'sms': 'SMS',
     'sso': 'single sign-on',
+    'translate': 'translation',
     'wsx': 'WebSockets',
     'zmq': 'ZeroMQ',
     'out.amqp': 'outgoing AMQP',

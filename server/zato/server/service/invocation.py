@@ -100,7 +100,7 @@ def without_response_elem(response: Any) -> Any:
 
 def call_back(
     invoker: Invoker,
-    caller: Call,
+    source: str,
     call: Call,
     callbacks: tuple[str, ...],
     response: Any,
@@ -109,13 +109,13 @@ def call_back(
     """Invoke the callbacks of an asynchronous call, whether it went well or not; what they raise is logged.
 
     Their payload is the response; their input has `ok`, `exception`, `response`, `source`, `target`, `cid`, `req_ts_utc` and
-    `resp_ts_utc`, and the keys of the response if it is a dict.
+    `resp_ts_utc`, and the keys of the response if it is a dict. source: the service that made the call.
     """
     told = {
         'ok': error is None,
         'exception': error,
         'response': response,
-        'source': caller.service.name,
+        'source': source,
         'target': call.service.name,
         'cid': call.cid,
         'req_ts_utc': call.started_utc.replace(tzinfo=None).isoformat(),

@@ -82,7 +82,9 @@ class Invoker:
             else:
                 is_accepted = compiled.lifecycle.run(service, handle)  # type: ignore[arg-type]  # as above
             if io is not None and io.render is not None and is_accepted:
-                response.payload = io.render(response.payload)
+                payload = response.payload
+                if not hasattr(type(payload), '__next__'):  # what is streamed is sent as it comes
+                    response.payload = io.render(payload)
         except BaseException:
             call.response = response
             raise
@@ -109,7 +111,10 @@ class Invoker:
             call.data_format, call.transport = data_format, transport
         if call.depth > _MAX_DEPTH:
             raise ZatoException(caller.cid, f'More than {_MAX_DEPTH} services wait for one another: {_chain(call)}')
-        return self.run(call, Request(payload, payload)).payload
+        request = Request(payload, payload)
+        if call.message is not None:
+            request.set_message(call.message)
+        return self.run(call, request).payload
 
     def invoke_apart(self, caller: Call, target: str, payload: Any, *, cid: str, channel: str, in_reply_to: str = '') -> Any:
         """Run a service on behalf of one that may have ended meanwhile, as patterns and callbacks do."""
@@ -153,7 +158,7 @@ class Invoker:
             call.transport = transport
         if environ is not None:
             call.environ = environ
-        self._start(call, payload, self._callbacks(caller, callback), caller)
+        self._start(call, payload, self._callbacks(caller, callback), caller.service.name)
         return call.cid
 
     def running_while(self, call: Call, pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -254,10 +259,11 @@ class Invoker:
                 raise ValueError(f'There is no service {name} to call back')
         return names
 
-    def _start(self, call: Call, payload: Any, callbacks: tuple[str, ...] = (), caller: Call | None = None) -> None:
-        self.background.start(self._run_in_background, call, payload, callbacks, caller)
+    def _start(self, call: Call, payload: Any, callbacks: tuple[str, ...] = (), source: str = '') -> None:
+        """source: the service that makes the call; not its call itself, with all that it has received."""
+        self.background.start(self._run_in_background, call, payload, callbacks, source)
 
-    def _run_in_background(self, call: Call, payload: Any, callbacks: tuple[str, ...], caller: Call | None) -> None:
+    def _run_in_background(self, call: Call, payload: Any, callbacks: tuple[str, ...], source: str) -> None:
         call.greenlet = gevent.getcurrent()
         response, error = None, None
         try:
@@ -272,8 +278,8 @@ class Invoker:
                 call.cid,
                 extra={'action': 'service.failed', 'cid': call.cid},
             )
-        if callbacks and caller is not None:
-            call_back(self, caller, call, callbacks, response, error)
+        if callbacks:
+            call_back(self, source, call, callbacks, response, error)
 
 
 def _chain(call: Call | None) -> str:

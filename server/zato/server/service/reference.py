@@ -49,7 +49,7 @@ _PARTS: Final[dict[str, type[Any]]] = {
     'self.time': time.Time,
     **{cls.__name__: cls for cls in (lru.Entry, Model, ModelCtx, hooks.PubSubHook, hooks.WSXHook, hooks.WSXAdapter)},
 }
-_OURS: Final = frozenset({'look_in', 'merged', 'header_lines'})  #: not for services
+_OURS: Final = frozenset({'look_in', 'merged', 'header_lines', 'set_message'})  #: not for services
 _HOOK: Final = re.compile(r'(handle|accept|(before|after|validate|finalize)_\w+)').fullmatch
 _COMMENT: Final = re.compile(r'^ +(?:self\.)?([a-z]\w*)[:\s].*?  #: (.+)$', re.MULTILINE)
 
@@ -97,8 +97,7 @@ def _attributes(cls: type[Any], is_declared: bool | None = None) -> list[str]:
         what = comments.get(name) or (f'[self.{name}](#self{name})' if f'self.{name}' in _PARTS else '')
         is_ours = name.startswith('_') or (annotation.startswith('Member') and not what)
         if not is_ours and is_declared in (None, annotation.startswith('ClassVar')):
-            is_shown = isinstance(default, str | int | float | list | tuple)
-            found[name] = f'`{default!r}`' if is_shown else '', what
+            found[name] = f'`{default!r}`' if isinstance(default, str | int | float | list | tuple) else '', what
     for name, value in vars(cls).items():
         if isinstance(value, property) and not is_declared and name not in _OURS:
             first = value.fget.__name__ if value.fget else name
@@ -126,7 +125,8 @@ def _signature(name: str, function: Any) -> str:
     own = [each for each in found.parameters.values() if each.name not in ('self', 'cls')]
     parameters = [each.replace(annotation=_Annotation(each.annotation)) for each in own]
     text = f'{name}{found.replace(parameters=parameters, return_annotation=_Annotation(found.return_annotation))}'
-    lines = wrap(re.sub('(?<!,) ', '\0', text), 110, subsequent_indent='    ', break_long_words=False)
+    shown = re.sub('(?<!,) ', '\0', text)
+    lines = wrap(shown, 110, subsequent_indent='    ', break_long_words=False, break_on_hyphens=False)
     return '\n'.join(lines).replace('\0', ' ')
 
 

@@ -33,5 +33,8 @@ def wsgi_environ(message: Request | None, channel: ChannelInfo) -> dict[str, Any
     for name, value in message.headers.items():
         key = name.decode('latin-1').upper().replace('-', '_')
         environ[key if key in _WITHOUT_PREFIX else f'HTTP_{key}'] = value.decode('latin-1')
-    environ['SERVER_NAME'], _, environ['SERVER_PORT'] = environ.get('HTTP_HOST', '').partition(':')
+    host = environ.get('HTTP_HOST', '')
+    name, separator, port = host.rpartition(':')
+    is_name = not separator or port.endswith(']')  # of an address in IPv6
+    environ['SERVER_NAME'], environ['SERVER_PORT'] = (host, '') if is_name else (name, port)
     return environ

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from zato.common.exception import ZatoException
 
@@ -39,7 +39,10 @@ def dicts(payload: Any) -> Any:
     """A dict, or a list of nothing but dicts, as it is; None for anything else."""
     if isinstance(payload, dict):
         return payload
-    return payload if isinstance(payload, list) and all(isinstance(item, dict) for item in payload) else None
+    return payload if isinstance(payload, list) and all(issubclass(cls, dict) for cls in set(map(type, payload))) else None
+
+
+_BYTES: Final = (bytes, bytearray, memoryview)
 
 
 def verbatim(payload: Any) -> bytes | None:
@@ -49,6 +52,6 @@ def verbatim(payload: Any) -> bytes | None:
             return payload.encode()
         except UnicodeEncodeError as e:
             raise ZatoException(msg=f'The response has half of a surrogate pair at position {e.start}') from None
-    if isinstance(payload, bytes | bytearray | memoryview):
+    if isinstance(payload, _BYTES):
         return bytes(payload)
     return b'' if payload is None else None

@@ -15,6 +15,7 @@ from zato.common.exception import BadRequest, ZatoException
 from zato.server.channel.format.base import Options, dicts, verbatim
 from zato.server.channel.format.plain import plain, text
 from zato.server.http.content_type import charset_of, decode
+from zato.server.http.turns import LONG, Turns, in_turns
 
 CONTENT_TYPE: Final = b'text/csv; charset=utf-8'
 _SHOWN: Final = 40  #: characters of what a client sent that an error repeats
@@ -32,6 +33,8 @@ class CSV:
         if not body:
             return None
         rows = _rows(decode(body, charset_of(content_type)), options)
+        if len(body) > LONG:
+            rows = in_turns(rows)
         names = _names(options)
         if options.get('csv_has_header', True):
             line, header = next(rows, (0, []))
@@ -83,7 +86,7 @@ def _rows(data: str, options: Options) -> Iterator[tuple[int, list[str]]]:
 
 def _checked(header: list[str], line: int) -> list[str]:
     seen = set[str]()
-    for name in header:
+    for name in Turns().over(header):
         if name in seen:
             raise _error(line, f'there is more than one column `{name[:_SHOWN]}`')
         seen.add(name)
@@ -109,16 +112,28 @@ def _to_csv(payload: Any, options: Options) -> bytes:
     if isinstance(rows, dict):
         rows = [rows]
     names = _names(options)
-    if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
-        names = names or list(dict.fromkeys(key for row in rows for key in row))
-        rows = [[row.get(name) for name in names] for row in rows]
-    elif not (isinstance(rows, list) and all(isinstance(row, list) for row in rows)):
+    if isinstance(rows, list) and {dict}.issuperset(map(type, rows)):
+        names = names or _names_in(rows)
+    elif not (isinstance(rows, list) and {list}.issuperset(map(type, rows))):
         raise ZatoException(msg='CSV is made from a dict, a list of dicts or a list of lists')
-    has_header = names and options.get('csv_has_header', True)
     out = StringIO(newline='')
+    turns = Turns()
     try:
         writer = csv.writer(out, **_parameters(options), lineterminator=_LINE_END)
-        writer.writerows([[text(cell) for cell in row] for row in ([names, *rows] if has_header else rows)])
+        if names and options.get('csv_has_header', True):
+            writer.writerow([text(name) for name in names])
+        for row in rows:
+            cells = [row.get(name) for name in names] if type(row) is dict else row
+            writer.writerow([text(cell) for cell in turns.over(cells)])
     except (csv.Error, TypeError, ValueError) as e:
         raise _option_error(e) from e
     return verbatim(out.getvalue()) or b''
+
+
+def _names_in(rows: list[dict[str, Any]]) -> list[str]:
+    names = dict[str, None]()
+    turns = Turns()
+    for row in rows:
+        turns.took(1 + len(row))
+        names.update(dict.fromkeys(row))
+    return list(names)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from codecs import BOM_UTF8
+from collections.abc import Mapping
 from typing import Any, Final
 
-from zato.common.exception import BadRequest, ZatoException
 from zato.server.channel.format.base import Options, dicts, verbatim
-from zato.server.channel.format.plain import is_plain, plain
-from zato.server.http.json import decode, encode
+from zato.server.channel.format.plain import in_own_form, own_form
+from zato.server.http.json import decode, encoder
 
 CONTENT_TYPE: Final = b'application/json'
 _WHITE_SPACE: Final = b' \t\r\n'
-_TWO_MARKS: Final = BOM_UTF8 * 2
 
 
 class JSON:
@@ -22,16 +20,13 @@ class JSON:
 
     def read(self, body: bytes, content_type: bytes, options: Options) -> Any:
         """White space alone is empty too."""
-        if not body.strip(_WHITE_SPACE):
-            return None
-        if body.startswith(_TWO_MARKS):
-            raise BadRequest(msg='The body is not valid JSON: it has more than one byte order mark', needs_msg=True)
-        return decode(body)
+        return decode(body) if body.strip(_WHITE_SPACE) else None
 
     def fields(self, payload: Any) -> Any:
         return dicts(payload)
 
     def write(self, payload: Any, options: Options) -> tuple[bytes, bytes]:
+        """Bytes inside of it, files' too, become text in Base64, and elements of XML what their text means."""
         body = verbatim(payload)
         return to_json(payload) if body is None else body, CONTENT_TYPE
 
@@ -41,9 +36,17 @@ FORMAT: Final = JSON()
 
 def to_json(payload: Any) -> bytes:
     """Raises ZatoException."""
-    if is_plain(payload):
-        try:
-            return encode(payload)
-        except ZatoException:
-            pass  # there may be objects inside it that `plain` knows
-    return encode(plain(payload))
+    return _encode(payload if type(payload) is dict else in_own_form(payload))
+
+
+def _form_of(value: Any) -> Any:
+    """Of what JSON has no form for. Raises TypeError where there is none, ValueError."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    found = value.pyval if hasattr(type(value), 'pyval') else own_form(value)
+    if found is value:
+        raise TypeError(f'it has a value of type {type(value).__name__} in it')
+    return found
+
+
+_encode: Final = encoder(_form_of)

@@ -1,4 +1,4 @@
-"""Data formats by their names. What one needs is imported once it is asked for: lxml alone takes 20 ms."""
+"""Data formats by their names. What one needs is imported once it is asked for."""
 
 from __future__ import annotations
 

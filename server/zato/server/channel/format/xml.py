@@ -7,23 +7,33 @@ from __future__ import annotations
 
 import codecs
 import re
+from base64 import b64encode
+from collections.abc import Callable
 from typing import Any, Final
-
-from lxml import etree, objectify
+from xml.etree.ElementTree import Element, ElementTree, ParseError, SubElement, TreeBuilder, XMLParser
+from xml.parsers.expat import ErrorString
 
 from zato.common.exception import BadRequest, ZatoException
 from zato.server.channel.format.base import Options, verbatim
 from zato.server.channel.format.plain import plain, text
+from zato.server.channel.format.xml_element import ALL, Siblings, XMLElement, children_of
+from zato.server.channel.format.xml_writer import MAX_DEPTH, document, is_name, is_namespace
+from zato.server.config.cooperation import Slices
 from zato.server.http.content_type import codec_for, decode, parse_content_type
+from zato.server.http.form import FormFile
+from zato.server.http.turns import LONG, MANY, Turns, in_turns
 
 CONTENT_TYPE: Final = b'application/xml; charset=utf-8'
 _ROOT: Final = 'response'
 _ITEM: Final = 'item'  #: name of the elements of a list that has no name of its own
 
-_SHOWN: Final = 200  #: characters of a message of the parser
+_STEPS: Final = 200  #: elements that are made between two looks at the clock
+_MAX_TEXT: Final = 10_000_000  #: characters of one text
 _WHITE_SPACE: Final = b' \t\r\n'
 _DECLARED: Final = re.compile(rb'<\?xml[ \t\r\n][^>]{0,200}?encoding[ \t\r\n]*=[ \t\r\n]*["\']([A-Za-z0-9._-]+)["\']').match
 _DOCTYPE: Final = re.compile(rb'(?>[ \t\r\n]+|<\?.*?\?>|<!--.*?-->)*+<!DOCTYPE', re.DOTALL).match
+#: The parser would take it for UTF-16, or for a second byte order mark, whatever encoding it is told.
+_MISLEADING: Final = re.compile(rb'.?\0|\xfe|\xff|\xef\xbb\xbf', re.DOTALL).match
 
 #: The longer ones begin with the shorter ones.
 _MARKS: Final = {
@@ -35,66 +45,81 @@ _MARKS: Final = {
 }
 
 
-def _new_parser() -> etree.XMLParser:
-    """Refuses elements nested more than 256 deep, and texts above 10 MB, since `huge_tree` is off."""
-    parser = etree.XMLParser(
-        encoding='utf-8',
-        huge_tree=False,
-        load_dtd=False,
-        no_network=True,
-        remove_comments=True,
-        remove_pis=True,
-        resolve_entities=False,
-    )
-    parser.set_element_class_lookup(objectify.ObjectifyElementClassLookup())
-    return parser
-
-
-_PARSER: Final = _new_parser()
-
-
 class XML:
     """Attributes and namespaces are in the payload, and are not part of the input."""
 
     name = 'xml'
 
     def read(self, body: bytes, content_type: bytes, options: Options) -> Any:
-        """The root element, of lxml.objectify. White space alone is empty too."""
+        """The root, an XMLElement. White space alone is empty too."""
         if not body.strip(_WHITE_SPACE):
             return None
-        document = _to_utf8(body, content_type)
-        if _DOCTYPE(document):
-            raise _error('a DOCTYPE is not allowed')
+        found = _to_utf8(body, content_type)
+        if _MISLEADING(found):
+            raise _error('it does not begin with a character of XML')
+        if _DOCTYPE(found):
+            raise _no_doctype()
+        parser = XMLParser(target=_Target(XMLElement if len(found) <= LONG else _make_in_turns()), encoding='utf-8')
         try:
-            root = etree.fromstring(document, _PARSER)
-        except etree.XMLSyntaxError as e:
-            raise _syntax_error(e) from None
-        if root.getroottree().docinfo.internalDTD is not None:
-            raise _error('a DOCTYPE is not allowed')
+            parser.feed(found)
+            root = parser.close()
+        except ParseError as e:
+            line, column = e.position
+            raise _error(f'line {line}, column {column + 1}: {ErrorString(e.code)}') from None
+        _check(root, found)
         return root
 
     def fields(self, payload: Any) -> Any:
         """What is one level under the root, by local names: text, a dict if there are elements in it, a list if repeated."""
-        return None if payload is None else _children(payload)
+        return None if payload is None else _fields(payload)
 
     def write(self, payload: Any, options: Options) -> tuple[bytes, bytes]:
-        """Keys are names of elements, lists repeated elements. Elements of lxml are written as they are."""
+        """Keys are names of elements, lists repeated elements. Elements of ElementTree are written as they are."""
         body = verbatim(payload)
-        return _to_xml(payload, options) if body is None else body, CONTENT_TYPE
+        return document(_root(payload, options)) if body is None else body, CONTENT_TYPE
 
 
 FORMAT: Final = XML()
+
+
+class _Target:
+    """Has no `comment` and no `pi`: a TreeBuilder copies the text before each."""
+
+    __slots__ = ('close', 'data', 'end', 'start')
+
+    def __init__(self, make: Callable[[Any, dict[Any, Any]], Element]) -> None:
+        builder = TreeBuilder(element_factory=make)
+        self.start = builder.start
+        self.end = builder.end
+        self.data = builder.data
+        self.close = builder.close
+
+    def doctype(self, name: str, public_id: str | None, system_id: str | None) -> None:
+        raise _no_doctype()
+
+
+def _make_in_turns() -> Callable[[Any, dict[Any, Any]], Element]:
+    """A class of elements, but that others run while the parser makes many."""
+    slices = Slices()
+    left = _STEPS
+
+    def make(tag: Any, attributes: dict[Any, Any]) -> Element:
+        nonlocal left
+        left -= 1
+        if not left:
+            left = _STEPS
+            slices.now_and_then()
+        return XMLElement(tag, attributes)
+
+    return make
 
 
 def _error(reason: str) -> BadRequest:
     return BadRequest(msg=f'The body is not valid XML: {reason}', needs_msg=True)
 
 
-def _syntax_error(e: etree.XMLSyntaxError) -> BadRequest:
-    """Names in the parser's message may be as long as the document, and there may be line breaks."""
-    message = ' '.join(re.sub(r', line \d+, column \d+$', '', str(e.msg)).split())
-    line, column = e.position
-    return _error(f'line {line}, column {column}: {message[:_SHOWN]}')
+def _no_doctype() -> BadRequest:
+    return _error('a DOCTYPE is not allowed')
 
 
 def _to_utf8(body: bytes, content_type: bytes) -> bytes:
@@ -113,61 +138,83 @@ def _declared(body: bytes) -> str:
     return 'utf_8' if codec.startswith(('utf_16', 'utf_32')) else codec
 
 
-def _children(element: Any) -> dict[str, Any]:
+def _check(root: Element, found: bytes) -> None:
+    """Raises BadRequest for elements nested too deeply, and for texts that are too long. found: the document."""
+    if len(found) > _MAX_TEXT:
+        for element in in_turns(root.iter()):
+            if len(element.text or '') > _MAX_TEXT or len(element.tail or '') > _MAX_TEXT:
+                raise _error(f'a text is longer than {_MAX_TEXT} characters')
+    if found.count(b'</') < MAX_DEPTH:
+        return
+    slices = Slices()
+    level = [root]
+    for _ in range(MAX_DEPTH):
+        below: list[Element] = []
+        for start in range(0, len(level), MANY):
+            slices.now_and_then()
+            for element in level[start : start + MANY]:
+                below += children_of(element, ALL)
+        level = below
+    if level:
+        raise _error(f'elements are nested more than {MAX_DEPTH} deep')
+
+
+def _fields(root: Element) -> dict[str, Any]:
     out: dict[str, Any] = {}
-    for child in element.iterchildren('*'):
-        name = child.tag.rpartition('}')[2]
-        value = _children(child) or child.text or ''
-        if name not in out:
-            out[name] = value
-        elif isinstance(out[name], list):
-            out[name].append(value)
-        else:
-            out[name] = [out[name], value]
+    turns = Turns()
+    steps = [(root, out)]
+    while steps:
+        element, found = steps.pop()
+        children = children_of(element, ALL)
+        turns.took(1)
+        for child in turns.over(children):
+            name = child.tag.rpartition('}')[2]
+            value: Any = child.text or ''
+            if len(child):
+                value = {}
+                steps.append((child, value))
+            if name not in found:
+                found[name] = value
+            elif isinstance(found[name], list):
+                found[name].append(value)
+            else:
+                found[name] = [found[name], value]
     return out
 
 
-def _to_xml(payload: Any, options: Options) -> bytes:
-    if etree.iselement(payload) or isinstance(payload, etree._ElementTree):
-        root = payload
-    else:
-        namespace = options.get('xml_namespace') or ''
-        name = options.get('xml_root') or options.get('response_elem') or _ROOT
-        try:
-            root = etree.Element(_tag(name, namespace), nsmap={None: namespace} if namespace else None)
-        except ValueError as e:
-            raise ZatoException(msg=f'`{name}` cannot be the root of an XML document: {e}') from e
-        _fill(root, plain(payload), namespace)
-    found: bytes = etree.tostring(root, encoding='utf-8', xml_declaration=True, with_tail=False)
-    return found
+def _root(payload: Any, options: Options) -> Element:
+    if isinstance(payload, Siblings):
+        payload = payload[0]
+    elif isinstance(payload, ElementTree):
+        payload = payload.getroot()
+    if isinstance(payload, Element):
+        return payload
+    namespace = options.get('xml_namespace') or ''
+    name = text(options.get('xml_root') or options.get('response_elem') or _ROOT)
+    if not is_name(name) or not (namespace == '' or is_namespace(namespace)):
+        raise ZatoException(msg=f'`{name}` cannot be the root of an XML document, or `{namespace}` not its namespace')
+    root = Element(_tag(name, namespace))
+    _fill(root, plain(payload), namespace, Turns())
+    return root
 
 
 def _tag(name: Any, namespace: str) -> str:
-    """As lxml writes it. Raises ValueError."""
     found = text(name)
     if found.startswith('{'):
-        raise ValueError('not a name')  # to lxml, a namespace
+        raise ZatoException(msg=f'`{found}` cannot be the name of an XML element')
     return f'{{{namespace}}}{found}' if namespace else found
 
 
-def _fill(element: Any, value: Any, namespace: str) -> None:
+def _fill(element: Element, value: Any, namespace: str, turns: Turns) -> None:
+    if isinstance(value, FormFile):
+        data = b64encode(value.data).decode()
+        value = {'filename': value.filename, 'content_type': value.content_type, 'data': data}
     if isinstance(value, dict):
-        for name, item in value.items():
-            for one in item if isinstance(item, list) else [item]:
-                _fill(_child(element, name, namespace), one, namespace)
+        for name, item in turns.over(value.items()):
+            for one in turns.over(item if isinstance(item, list) else (item,)):
+                _fill(SubElement(element, _tag(name, namespace)), one, namespace, turns)
     elif isinstance(value, list):
-        for item in value:
-            _fill(_child(element, _ITEM, namespace), item, namespace)
+        for item in turns.over(value):
+            _fill(SubElement(element, _tag(_ITEM, namespace)), item, namespace, turns)
     elif value is not None:
-        try:
-            element.text = text(value)
-        except ValueError:
-            name = element.tag.rpartition('}')[2]
-            raise ZatoException(msg=f'The text of `{name}` has a character that XML cannot hold') from None
-
-
-def _child(parent: Any, name: Any, namespace: str) -> Any:
-    try:
-        return etree.SubElement(parent, _tag(name, namespace))
-    except ValueError:
-        raise ZatoException(msg=f'`{text(name)}` cannot be the name of an XML element') from None
+        element.text = text(value)

@@ -15,7 +15,7 @@ from zato.server.channel.routes import Routes
 from zato.server.config.objects import ConfigObjects
 from zato.server.config.runtime import ConfigObject, Runtime, runtime
 from zato.server.security.definitions import SecurityDefinitions
-from zato.server.service.channel_info import ChannelInfo, ChannelSecurityInfo
+from zato.server.service.channel_info import OPEN, ChannelInfo, ChannelSecurityInfo
 from zato.server.service.compiled import CompiledService
 from zato.server.service.store import ServiceStore
 
@@ -98,7 +98,7 @@ class RESTChannels(Runtime):
         """What services see as `self.channel`."""
         settings = item.settings
         definition = self._objects.get(settings.security) if settings.security else None
-        security = ChannelSecurityInfo()
+        security = OPEN
         if definition is not None:
             security = ChannelSecurityInfo(
                 id=definition.id,

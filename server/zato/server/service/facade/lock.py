@@ -18,13 +18,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
-from typing import ClassVar, Final
+from typing import Final
 
 import gevent
 from gevent.event import Event
 
 from zato.common.clock import SYSTEM_CLOCK, Clock
-from zato.common.exception import ZatoException
+from zato.common.exception import LockTimeout, ZatoException
 from zato.common.odb.lease import LOCK_PREFIX, Lease, LeaseLost, Leases
 
 logger = logging.getLogger(__name__)
@@ -32,19 +32,6 @@ logger = logging.getLogger(__name__)
 _LONGEST_NAME: Final = 200  #: characters
 _TTL, _BLOCK = 20.0, 10.0  #: seconds (source: classic Zato)
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.01, 0.25  #: seconds
-
-
-class LockTimeout(ZatoException):
-    """The lock was not free in time"""
-
-    status: ClassVar[int] = 503
-    retryable: ClassVar[bool] = True
-
-    def __init__(self, name: str, seconds: float) -> None:
-        """seconds: how long it was waited for."""
-        super().__init__(msg=f'Lock `{name}` was not free within {seconds:g} s' if seconds else f'Lock `{name}` is not free')
-        self.name = name
-        self.seconds = seconds
 
 
 @dataclass(frozen=True, slots=True)

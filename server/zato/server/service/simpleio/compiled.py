@@ -19,7 +19,7 @@ from zato.server.service.simpleio.declaration import Declaration, Side, declarat
 from zato.server.service.simpleio.element import NOT_GIVEN, Elem, Float, Secret, convert, missing_value
 from zato.server.service.simpleio.model import OUTPUT, parse_model, parser_of
 from zato.server.service.simpleio.names import DEFAULT_RULES, NameRules
-from zato.server.service.simpleio.payload import Payload, rows_of
+from zato.server.service.simpleio.payload import Payload, content_of
 
 if TYPE_CHECKING:
     from zato.server.service.base import Service
@@ -149,7 +149,7 @@ def _output_renderer(side: Side, is_repeated: bool) -> Render:
 
     def render(payload: Any) -> Any:
         if type(payload) is Payload:
-            payload = payload.__dict__ if (rows := rows_of(payload)) is None else rows
+            payload = content_of(payload)
         if type(payload) is dict and not is_repeated:
             return render_one(payload)
         if isinstance(payload, list | tuple) and not hasattr(payload, '_mapping'):
@@ -227,10 +227,9 @@ def _model_renderer(model: type[Any], *, is_list: bool) -> Render:
 
     def render(payload: Any) -> Any:
         if type(payload) is Payload:
-            rows = rows_of(payload)
-            if rows is None and not payload.__dict__:
+            payload = content_of(payload)
+            if payload == {}:
                 return [] if is_list else ''
-            payload = payload.__dict__ if rows is None else rows
         if isinstance(payload, list | tuple):
             return [render_one(item, f'/[{i}]') for i, item in enumerate(payload)]
         return render_one(payload)

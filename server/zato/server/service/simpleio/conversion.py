@@ -36,7 +36,7 @@ class Converter:
     convert: Convert
 
 
-_FAILURES: Final = (ValueError, TypeError, OverflowError, AttributeError)
+_FAILURES: Final = (ValueError, TypeError, ArithmeticError, AttributeError)
 _SEQUENCES: Final = (list, tuple, set, frozenset, Sequence)
 
 
@@ -243,12 +243,14 @@ def _list(cls: type[Any], item: Converter) -> Converter:
     def convert(value: Any, service: Any) -> Any:
         if not isinstance(value, list | tuple | set | frozenset):
             raise ElementIsNotAList('')
-        out = []
-        for i, one in enumerate(value):
-            if type(one) is exact or one is None:
-                out.append(one)
-            else:
-                out.append(_within(f'[{i}]', convert_item, one, service))
+        out: list[Any] = []
+        try:
+            for one in value:
+                out.append(one if type(one) is exact or one is None else convert_item(one, service))
+        except Rejected as e:
+            raise ModelValidationError(f'[{len(out)}]', e.rule) from None
+        except ModelValidationError as e:
+            raise e.within(f'[{len(out)}]') from None
         try:
             return out if make is None else make(out)
         except TypeError:

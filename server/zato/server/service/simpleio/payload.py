@@ -28,11 +28,13 @@ class Payload:
         raise AttributeError(f'The response has no `{name}` yet')
 
     def __len__(self) -> int:
-        rows = rows_of(self)
-        return len(self.__dict__ if rows is None else rows)
+        return len(content_of(self))
 
     def __bool__(self) -> bool:
         return True
+
+    def __repr__(self) -> str:
+        return repr(content_of(self))
 
     def append(self, row: Any) -> None:
         self[:] = [*(rows_of(self) or []), row]
@@ -45,6 +47,12 @@ class Payload:
 
     def update(self, values: dict[str, Any]) -> None:
         self.__dict__.update(values)
+
+
+def content_of(payload: Payload) -> dict[str, Any] | list[Any]:
+    """Its rows, or else its elements."""
+    rows = rows_of(payload)
+    return payload.__dict__ if rows is None else rows
 
 
 _ROWS: Any = Payload.__dict__['_rows']  # a slot's descriptor, which `__getattr__` does not stand in for
