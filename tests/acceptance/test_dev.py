@@ -71,6 +71,7 @@ def test_clients_get_the_traceback_with_lines_of_the_source_and_nothing_is_inter
     created.write_text(created.read_text().replace('gunicorn_timeout=120', 'gunicorn_timeout=1'))
     with running(environment.path, '--debug-port', '0'):
         assert len(environment.info()['workers']) == 1
+        assert environment.server.address.read_text().startswith('127.0.0.1:'), 'others must not see tracebacks'
         assert environment.processes(1) == [], 'the first server alone'
         assert environment.deploy('my.py', SERVICE).code == 0
         path = environment.server.services / 'my.py'

@@ -294,7 +294,8 @@ def test_parallel_targets_that_fail_or_invoke_others_in_the_background_tell_thei
     [failed] = [line.split('|')[0] for line in told('On async') if 'flow.bad' in line]
     assert server.log_has(rf'ERROR - .* - Service flow\.bad failed in the background \(cid: {failed}\)\n.*Traceback')
     assert server.log_has(rf'WARNING - .* - Service flow\.bad, invoked by flow\.start, failed \(cid: {cid}\)')
-    assert len(lines(server, rf'(ERROR) - .* - Callback flow\.bad-callback of flow\.start failed \(cid: {cid}\)$')) == 4
+    text = rf'Callback flow\.bad-callback of service flow\.start failed \(cid: {cid}\)'
+    assert len(lines(server, rf'(ERROR) - .* - {text}$')) == 4
 
 
 def test_a_service_is_run_in_all_workers_of_its_server(server: Environment) -> None:
@@ -400,7 +401,8 @@ def test_a_call_is_cancelled_through_whichever_worker_and_by_the_command_line(se
         answer = waiting.result()
         assert (answer.status, answer.json['cid']) == (503, cid)
         assert answer.json['details'] == f'The call with cid {cid} was cancelled'
-        assert server.log_has(rf'WARNING - .* - Cancelled: services\.forever, services\.never \(cid: {cid}\)')
+        names = r'services\.forever, services\.never'
+        assert server.log_has(rf'WARNING - .* - Cancelled by admin\.invoke: {names} \(cid: {cid}\)')
         assert server.log_has(rf'Released \(cid: {cid}\)')
     assert running(server, 'services.forever') == []
     again = zato('service', 'cancel', cid, server.server.path)

@@ -217,6 +217,16 @@ def test_everything_that_is_wrong_is_told_at_once_with_object_field_rule_and_val
     ]
 
 
+@pytest.mark.parametrize('origins', ['*', 'https://example.com, *', 'null'])
+def test_settings_that_do_not_fit_together_are_refused_when_they_meet(config: Config, origins: str) -> None:
+    settings = {'url_path': '/a', 'service': 'my.service', 'cors_credentials': True}
+    [line] = config.refused(BadRequest, channel(**settings, cors_origins=origins))
+    assert line.startswith('REST channel `c`: `cors_credentials` needs `cors_origins` that are named')
+    config.apply_one(channel(**settings, cors_origins='https://example.com'))
+    config.refused(BadRequest, edit('channel_rest', 'c', cors_origins=origins))
+    config.apply_one(edit('channel_rest', 'c', cors_origins='$ORIGINS'))  # looked at where it is resolved
+
+
 def test_errors_of_different_kinds_at_once_are_a_bad_request(config: Config) -> None:
     config.apply(channel('c'))
     lines = config.refused(BadRequest, channel('d', url_path='x'), edit(CHANNEL, 'c', version=7), delete(BASIC, 'nobody'))

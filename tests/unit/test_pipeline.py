@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 import pytest
 
 from zato.common.api import CHANNEL
-from zato.common.exception import BadRequest, ZatoException
+from zato.common.exception import BadRequest, Conflict, NotFound, ServiceUnavailable, ZatoException
 from zato.server.channel.channel import Channel
+from zato.server.channel.compression import compress
 from zato.server.channel.format.registry import data_format
 from zato.server.channel.pipeline import Pipeline
 from zato.server.channel.routes import Routes
@@ -171,3 +173,54 @@ def test_a_client_is_told_of_errors_what_it_may_know(
     setup.routes.add(replace(setup.channel, has_full_errors=True))
     response = setup.ask()
     assert (response.status, details(response)) == (status, told_to_admins)
+
+
+@pytest.mark.parametrize('has_cause', [False, True])
+def test_a_failure_that_a_service_tells_its_client_of_is_in_the_log_too(
+    setup: Setup, caplog: pytest.LogCaptureFixture, has_cause: bool
+) -> None:
+    error = ServiceUnavailable('c1', 'the backend is down')
+    error.__cause__ = ConnectionError('refused') if has_cause else None
+    setup.raises = error
+    response = setup.ask()
+    assert (response.status, details(response)) == (503, 'the backend is down')
+    [record] = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert record.getMessage() == f'Request failed (cid: {response.cid}, channel: mine): the backend is down'
+    assert (record.exc_info is not None) == has_cause
+
+
+def test_what_only_the_client_has_got_wrong_is_not_in_the_log(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
+    setup.raises = BadRequest('c1', 'what is wrong', needs_msg=True)
+    setup.ask()
+    assert caplog.records == []
+
+
+def test_an_error_whose_text_is_not_for_the_client_is_told_by_its_status(setup: Setup) -> None:
+    setup.raises = NotFound('c1', 'no row 5 in table customer', needs_msg=False)
+    assert details(setup.ask()) == 'Not Found'
+
+
+def test_an_error_class_of_a_user_need_not_call_the_base_class(setup: Setup) -> None:
+    class Mine(Conflict):
+        def __init__(self) -> None:
+            pass
+
+    setup.raises = Mine()
+    response = setup.ask()
+    assert (response.status, details(response)) == (409, 'Conflict')
+
+
+def test_the_body_of_a_compressed_form_is_a_form_for_services_that_are_invoked_too(setup: Setup) -> None:
+    seen: list[Any] = []
+    inner = compile_service(
+        type('Inner', (Service,), {'name': 'inner', 'handle': lambda self: seen.append(dict(self.request.http.POST))})
+    )
+    setup.invoker.store.swap({'m': {'inner': inner}})
+    outer = type('Outer', (Service,), {'name': 'outer', 'handle': lambda self: self.invoke('inner', {'b': 1})})
+    setup.service = compile_service(outer)
+    setup.routes.remove(setup.channel)
+    setup.routes.add(replace(setup.channel, format=data_format('')))
+    request = setup.request(body=compress(b'a=1'))
+    request.headers.update({b'content-encoding': b'gzip', b'content-type': b'application/x-www-form-urlencoded'})
+    assert setup.pipeline.respond(request).status == 200
+    assert seen == [{'a': '1'}]

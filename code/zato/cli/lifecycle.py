@@ -32,15 +32,16 @@ _POLL = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Development:
-    """For `zato dev`. debug_port: 0 for no debugger. is_waiting: does the server wait for one?"""
+    """For `zato dev`. host: where the server listens. debug_port: 0 for no debugger. is_waiting: is it waited for?"""
 
+    host: str
     debug_port: int
     is_waiting: bool
 
     @property
     def arguments(self) -> list[str]:
         waiting = ['--wait-for-debugger'] if self.is_waiting else []
-        return ['--dev', '--debug-port', str(self.debug_port), *waiting]
+        return ['--dev', '--host', self.host, '--debug-port', str(self.debug_port), *waiting]
 
 
 class Started:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -13,7 +14,9 @@ from zato.common.clock import SYSTEM_CLOCK, Clock
 from zato.common.crypto import Cipher, new_key
 from zato.common.exception import NotAvailable
 from zato.common.odb.lease import Leases
+from zato.server.admin_api import plain_services
 from zato.server.deploy.loader import ModuleLoader, Source, compile_services
+from zato.server.http.json import encode
 from zato.server.security.principal import Principal
 from zato.server.service import Service
 from zato.server.service.call import Call
@@ -28,8 +31,10 @@ from zato.server.service.facade.server import ServerFacade
 from zato.server.service.facade.static_config import StaticConfig
 from zato.server.service.facade.time import Time
 from zato.server.service.facades import Facades, Member, Outgoing
+from zato.server.service.invocation import only_payload
 from zato.server.service.naming import module_name
 from zato.server.service.store import ServiceStore
+from zato.server.service.workers import WorkerCalls, shown
 from zato.testing.locks import MemoryLeases
 from zato.testing.recording import Invocation, RecordingInvoker
 from zato.testing.rest import RESTResponse, send
@@ -44,6 +49,7 @@ class LocalServer:
 
     def __init__(self, directory: Path, clock: Clock = SYSTEM_CLOCK) -> None:
         self._store = ServiceStore()
+        self._store.add_internal(plain_services())
         self._compiled: dict[str, CompiledService] = {}
         self._loader = ModuleLoader()
         self._loaded: list[str] = []
@@ -58,7 +64,7 @@ class LocalServer:
                 'crypto': lambda service: crypto,
                 'lock': lambda service: locks,
                 'patterns': patterns_of,
-                'server': lambda service: ServerFacade(service, _NAME, crypto, self._invoke_all_pids),
+                'server': lambda service: ServerFacade(service, _NAME, crypto, partial(self._invoke_all_pids, service)),
                 'static_config': lambda service: static_config,
                 'time': lambda service: time,
                 'user_config': lambda service: self._user_config,
@@ -126,10 +132,11 @@ class LocalServer:
     ) -> Any:
         """Run a service and return its response's payload. Its exceptions come through as they are.
 
-        channel: type of the channel that it seems to come through. A class need not be deployed before.
+        channel: type of the channel that it seems to come through. A class need not be deployed before. Raises TypeError for
+        other keyword arguments beside a payload.
         """
-        if kwargs and payload == '':
-            payload = kwargs
+        if kwargs:
+            payload = only_payload(payload, kwargs)
         call = Call(self._find(service), cid or self._invoker.cids.new(), channel_of_type(channel), None, None, _TESTER)
         return self._invoker.run(call, Request(payload, payload)).payload
 
@@ -187,8 +194,12 @@ class LocalServer:
             return service
         return next((name for name, item in self._compiled.items() if item.cls is service), service.get_name())
 
-    def _invoke_all_pids(self, name: str, payload: Any, timeout: float) -> dict[str, Any]:
-        return {'1': {'is_ok': True, 'pid': 1, 'pid_data': self.invoke(name, payload), 'error_info': ''}}
+    def _invoke_all_pids(self, service: Service, name: str, payload: Any, timeout: float) -> dict[str, Any]:
+        """As a server with one worker does it, JSON included."""
+        pid, principal = service.server.pid, service._call.acting
+        text = encode(payload).decode()
+        answer = WorkerCalls(self._invoker, Path()).invoke_here(name, text, timeout, principal.name, principal.role)
+        return {str(pid): shown(pid, answer)}
 
 
 def is_facade(name: str) -> bool:

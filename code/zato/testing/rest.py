@@ -60,6 +60,20 @@ def send(
         raised.append(e)
         return str(e)
 
+    lines = {key.lower().encode('latin-1'): value.encode('latin-1') for key, value in headers.items()}
+    request = Request(method.encode(), target.encode(), query.encode(), b'HTTP/1.1', lines, '127.0.0.1')
+    request.body = _bytes(body)
+    routes = _routes(service, target, data_format, options)
+    response = Pipeline(routes, invoker, describe).respond(request)
+    if raised:
+        raise raised[0]
+    content = response.body if isinstance(response.body, bytes) else b''.join(response.body)
+    found = {key.decode('latin-1').lower(): value.decode('latin-1') for key, value in response.headers}
+    found |= {'content-type': response.content_type.decode('latin-1'), 'x-zato-cid': response.cid}
+    return RESTResponse(response.status, content, found)
+
+
+def _routes(service: CompiledService, target: str, data_format: str, options: Mapping[str, Any]) -> Routes:
     routes = Routes()
     routes.add(
         Channel(
@@ -72,16 +86,7 @@ def send(
             **{key: value for key, value in options.items() if key != 'path'},
         )
     )
-    lines = {key.lower().encode('latin-1'): value.encode('latin-1') for key, value in headers.items()}
-    request = Request(method.encode(), target.encode(), query.encode(), b'HTTP/1.1', lines, '127.0.0.1')
-    request.body = _bytes(body)
-    response = Pipeline(routes, invoker, describe).respond(request)
-    if raised:
-        raise raised[0]
-    content = response.body if isinstance(response.body, bytes) else b''.join(response.body)
-    found = {key.decode('latin-1').lower(): value.decode('latin-1') for key, value in response.headers}
-    found |= {'content-type': response.content_type.decode('latin-1'), 'x-zato-cid': response.cid}
-    return RESTResponse(response.status, content, found)
+    return routes
 
 
 def _bytes(body: Any) -> bytes:

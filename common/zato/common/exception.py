@@ -30,6 +30,10 @@ class ZatoException(Exception):
     status: ClassVar[int] = 500  #: HTTP status where the error reaches a REST channel
     retryable: ClassVar[bool] = False  #: may the same call succeed later, with nothing changed?
 
+    # Classes of users may not call this __init__.
+    cid: str = ''
+    msg: str = ''
+
     def __init__(self, cid: str = '', msg: str = '') -> None:
         super().__init__(msg or type(self).__doc__)
         self.cid = cid
@@ -39,9 +43,11 @@ class ZatoException(Exception):
 class HTTPException(ZatoException):
     """The request could not be served"""
 
+    needs_msg: bool = True  #: may the client see `msg`?
+
     def __init__(self, cid: str = '', msg: str = '', needs_msg: bool = True) -> None:
         super().__init__(cid, msg)
-        self.needs_msg = needs_msg  #: may the client see `msg`?
+        self.needs_msg = needs_msg
 
 
 class BadRequest(HTTPException):

@@ -235,7 +235,6 @@ def test_without_a_format_the_payload_is_what_came() -> None:
         (False, False),
         ({'a': (1, 2)}, {'a': [1, 2]}),
         ({1: 2}, {'1': 2}),
-        ({'a': float('inf')}, {'a': None}),
         (OrderedDict(a=1), {'a': 1}),
         (MappingProxyType({'a': 1}), {'a': 1}),
         (Bunch(a=Bunch(b=1)), {'a': {'b': 1}}),
@@ -382,7 +381,7 @@ def test_one_value_is_text(value: Any, expected: str) -> None:
     assert text(value) == expected
 
 
-@pytest.mark.parametrize('value', [b'\xff', [], {}, timedelta(1), object()], ids=repr)
+@pytest.mark.parametrize('value', [b'\xff', [], {}, timedelta(1), object()], ids=lambda value: type(value).__name__)
 def test_what_is_not_one_value_is_no_text(value: Any) -> None:
     with pytest.raises(ZatoException):
         text(value)

@@ -78,3 +78,10 @@ def test_a_page_may_read_each_answer_whatever_it_is(
     assert answer.header('access-control-expose-headers') == 'X-Zato-CID, X-A'
     assert answer.header('vary') == 'Origin'
     assert 'access-control-allow-origin' not in rest.ask(body).headers
+
+
+def test_a_service_that_allows_an_origin_by_itself_does_not_send_the_header_twice() -> None:
+    made = answering('x', headers={'access-control-allow-origin': 'https://old.example', 'Vary': 'Cookie'})
+    answer = Configured(made, cors_origins=PAGE.decode()).ask(origin=PAGE)
+    assert answer.headers['access-control-allow-origin'] == [PAGE.decode()]
+    assert answer.headers['vary'] == ['Cookie', 'Origin']

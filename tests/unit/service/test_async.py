@@ -90,7 +90,6 @@ def test_a_target_runs_after_its_caller_went_on_with_a_cid_of_its_own() -> None:
         (User.from_dict({'name': 'Jane'}), {'to_json_string': True}, '{"name":"Jane"}'),
         ('{"a": 1}', {'data_format': 'json'}, {'a': 1}),
         ('', {'x': 1}, {'x': 1}),
-        (0, {'x': 1}, 0),
     ],
 )
 def test_payloads(payload: Any, options: dict[str, Any], seen: Any) -> None:
@@ -279,7 +278,7 @@ def test_a_model_reaches_its_callback_as_it_is() -> None:
 FAILURES = [ValueError('no'), SystemExit(3), KeyboardInterrupt(), gevent.Timeout(5)]
 
 
-@pytest.mark.parametrize('error', FAILURES)
+@pytest.mark.parametrize('error', [*FAILURES, gevent.GreenletExit()])
 def test_what_fails_is_logged_with_its_name_and_cid_and_told_to_its_callback_and_nobody_else(
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], error: BaseException
 ) -> None:
@@ -312,7 +311,7 @@ def test_a_callback_that_does_not_exist_is_the_callers_error_and_nothing_runs(ca
         service('target', seen.append),
         service('callback', seen.append),
     )
-    with pytest.raises(ValueError, match='There is no service nobody to call back'):
+    with pytest.raises(ValueError, match='callback: there is no service nobody'):
         invoke(invoker, 'caller')
     finish(invoker)
     assert seen == []
@@ -379,6 +378,42 @@ def test_what_a_spawned_function_raises_is_logged_with_the_services_cid(
     assert record.exc_info is not None
     assert record.exc_info[1] is error
     assert capfd.readouterr().err == ''
+
+
+@pytest.mark.parametrize('error', FAILURES)
+def test_who_asks_for_the_result_of_a_spawned_function_that_fails_gets_its_exception(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], error: BaseException
+) -> None:
+    def fail() -> None:
+        raise error
+
+    def use(self: Service) -> Any:
+        greenlet = self.spawn(fail)
+        caught: list[BaseException] = []
+        for ask in (greenlet.get, lambda: gevent.joinall([greenlet], raise_error=True), greenlet.get):
+            try:
+                ask()
+            except BaseException as e:
+                caught.append(e)
+        return caught, greenlet.exception, greenlet.successful(), greenlet.value
+
+    invoker = invoker_of(caller_of(use))
+    assert invoke(invoker, 'caller') == ([error] * 3, error, False, None)
+    finish(invoker)
+    assert len(errors(caplog)) == 1
+    assert capfd.readouterr().err == ''
+
+
+def test_a_spawned_function_that_is_killed_has_not_failed(caplog: pytest.LogCaptureFixture) -> None:
+    def use(self: Service) -> Any:
+        greenlet = self.spawn(self.sleep, PATIENCE)
+        self.sleep(0)
+        greenlet.kill()
+        return greenlet.successful(), type(greenlet.get())
+
+    invoker = invoker_of(caller_of(use))
+    assert invoke(invoker, 'caller') == (True, gevent.GreenletExit)
+    assert errors(caplog) == []
 
 
 def test_a_spawned_function_may_use_the_service_after_it_has_ended() -> None:

@@ -69,14 +69,14 @@ def sleeping(name: str = 'sleeper', *others: CompiledService) -> tuple[Sleeper, 
 
 def test_a_sleeping_service_ends_and_its_finally_blocks_run(caplog: pytest.LogCaptureFixture) -> None:
     sleeper, invoker, request = sleeping()
-    assert invoker.cancel('c1') == 1
+    assert invoker.cancel('c1', 'root') == 1
     error = request.get(timeout=PATIENCE)
     assert isinstance(error, Cancelled)
     assert str(error) == 'The call with cid c1 was cancelled'
     assert sleeper.ended == ['c1']
     assert invoker.running == set()
     [record] = caplog.records
-    assert (record.levelno, record.getMessage()) == (logging.WARNING, 'Cancelled: sleeper (cid: c1)')
+    assert (record.levelno, record.getMessage()) == (logging.WARNING, 'Cancelled by root: sleeper (cid: c1)')
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_it_ends_wherever_it_waits(wait: Callable[[], Any]) -> None:
     invoker = invoker_of(sleeper.service(wait=wait))
     request = start(invoker, 'sleeper')
     assert sleeper.started.wait(PATIENCE)
-    assert invoker.cancel('c1') == 1
+    assert invoker.cancel('c1', 'root') == 1
     assert isinstance(request.get(timeout=PATIENCE), Cancelled)
     assert sleeper.ended == ['c1']
 
@@ -108,7 +108,7 @@ def test_services_cannot_catch_it_by_mistake() -> None:
 
     sleeper, invoker, request = sleeping('caller', service('caller', handle))
     assert [call.cid for call in invoker.running] == ['c1', 'c1']
-    assert invoker.cancel('c1') == 1, 'one greenlet, however many services wait in it for one another'
+    assert invoker.cancel('c1', 'root') == 1, 'one greenlet, however many services wait in it for one another'
     assert isinstance(request.get(timeout=PATIENCE), Cancelled)
     assert sleeper.ended == ['c1']
 
@@ -118,7 +118,7 @@ def test_calls_with_other_cids_go_on() -> None:
     invoker = invoker_of(sleeper.service())
     requests = {cid: start(invoker, 'sleeper', cid) for cid in ('c1', 'c2', 'c3')}
     gevent.sleep(0)
-    assert invoker.cancel('c2') == 1
+    assert invoker.cancel('c2', 'root') == 1
     assert isinstance(requests['c2'].get(timeout=PATIENCE), Cancelled)
     assert sleeper.ended == ['c2']
     assert sorted(call.cid for call in invoker.running) == ['c1', 'c3']
@@ -128,7 +128,7 @@ def test_calls_with_other_cids_go_on() -> None:
 @pytest.mark.parametrize('cid', ['', 'c', 'c11', 'C1', 'nothing'])
 def test_a_cid_that_is_not_running_does_nothing(cid: str, caplog: pytest.LogCaptureFixture) -> None:
     sleeper, invoker, request = sleeping()
-    assert invoker.cancel(cid) == 0
+    assert invoker.cancel(cid, 'root') == 0
     gevent.sleep(0)
     assert sleeper.ended == []
     assert caplog.records == []
@@ -139,7 +139,7 @@ def test_what_has_ended_by_the_time_is_left_alone() -> None:
     invoker = invoker_of(echo())
     request = start(invoker, 'echo')
     request.join(PATIENCE)
-    assert invoker.cancel('c1') == 0
+    assert invoker.cancel('c1', 'root') == 0
     assert request.get() == ''
 
 
@@ -162,22 +162,22 @@ def test_a_greenlet_that_has_moved_on_to_another_request_is_left_alone() -> None
     assert sleeper.started.wait(PATIENCE)
     # The first call ends before the hub comes to what was asked of it.
     go_on.set()
-    assert invoker.cancel('c1') == 1
+    assert invoker.cancel('c1', 'root') == 1
     assert both.get(timeout=PATIENCE) == ['', 'whole']
     assert sleeper.ended == ['c1']
 
 
 def test_who_is_cancelled_twice_ends_once() -> None:
     sleeper, invoker, request = sleeping()
-    assert [invoker.cancel('c1'), invoker.cancel('c1')] == [1, 1]
+    assert [invoker.cancel('c1', 'root'), invoker.cancel('c1', 'root')] == [1, 1]
     assert isinstance(request.get(timeout=PATIENCE), Cancelled)
     assert sleeper.ended == ['c1']
-    assert invoker.cancel('c1') == 0
+    assert invoker.cancel('c1', 'root') == 0
 
 
 def test_a_service_may_cancel_its_own_call() -> None:
     def handle(self: Any) -> None:
-        self.response.payload = self._invoker.cancel(self.cid)
+        self.response.payload = self._invoker.cancel(self.cid, 'root')
         gevent.sleep(0)
 
     assert isinstance(start(invoker_of(service('x', handle)), 'x').get(timeout=PATIENCE), Cancelled)
@@ -193,12 +193,12 @@ def test_a_call_in_the_background_is_logged_and_its_callbacks_are_told(caplog: p
     )
     cid = invoke(invoker, 'caller')
     assert sleeper.started.wait(PATIENCE)
-    assert invoker.cancel(cid) == 1
+    assert invoker.cancel(cid, 'root') == 1
     finish(invoker)
     assert sleeper.ended == [cid]
     assert [(item.ok, type(item.exception)) for item in told] == [(False, Cancelled)]
     assert [record.getMessage() for record in caplog.records] == [
-        f'Cancelled: sleeper (cid: {cid})',
+        f'Cancelled by root: sleeper (cid: {cid})',
         f'Service sleeper failed in the background (cid: {cid})',
     ]
 
@@ -214,7 +214,7 @@ def test_targets_of_a_pattern_share_a_cid_and_end_together() -> None:
     cid = invoke(invoker, 'caller')
     for sleeper in sleepers.values():
         assert sleeper.started.wait(PATIENCE)
-    assert invoker.cancel(cid) == 2
+    assert invoker.cancel(cid, 'root') == 2
     finish(invoker)
     [data] = [each.data for each in told]
     assert {item.target: type(item.exception) for item in data} == {'a': Cancelled, 'b': Cancelled}
@@ -233,7 +233,7 @@ def test_what_is_cancelled_is_not_repeated(method: str) -> None:
     invoker = invoker_of(caller_of(use), sleeper.service(), callback)
     request = start(invoker, 'caller')
     assert sleeper.started.wait(PATIENCE)
-    assert invoker.cancel('c1') == 1
+    assert invoker.cancel('c1', 'root') == 1
     outcome = request.get(timeout=PATIENCE)
     finish(invoker)
     assert sleeper.ended == ['c1']
@@ -266,7 +266,7 @@ def test_a_response_that_is_being_streamed_counts_as_running_and_can_be_cancelle
 
     request = gevent.spawn(connection)
     assert started.wait(PATIENCE)
-    assert invoker.cancel('c1') == 1
+    assert invoker.cancel('c1', 'root') == 1
     assert isinstance(request.get(timeout=PATIENCE), Cancelled)
     assert closed == [True]
     assert invoker.running == set()
@@ -285,7 +285,7 @@ def test_a_plain_greenlet_can_be_cancelled_too() -> None:
 
     gevent.get_hub().loop.run_callback(greenlet(run, gevent.get_hub()).switch)
     assert sleeper.started.wait(PATIENCE)
-    assert invoker.cancel('c1') == 1
+    assert invoker.cancel('c1', 'root') == 1
     assert isinstance(outcome.get(timeout=PATIENCE), Cancelled)
 
 
@@ -293,5 +293,5 @@ def test_an_error_of_the_service_wins_over_a_cancellation_that_comes_too_late() 
     error = ValueError('no')
     invoker = invoker_of(failing('bad', error))
     request = start(invoker, 'bad')
-    assert invoker.cancel('c1') == 0, 'it has not begun yet'
+    assert invoker.cancel('c1', 'root') == 0, 'it has not begun yet'
     assert request.get(timeout=PATIENCE) is error

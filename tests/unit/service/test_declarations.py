@@ -408,6 +408,7 @@ def test_options_of_data_formats_are_attributes_or_nested_classes() -> None:
         'xml_namespace': 'urn:x',
         'xml_root': 'root',
     }
+    assert simple_io(output='a', response_elem='b').format_options == {'response_elem': 'b'}
 
 
 # Methods and properties that happen to have these names
@@ -584,10 +585,18 @@ def test_a_list_of_objects_is_a_list_of_inputs() -> None:
     assert found == [{'a': '1', 'b': 5}, {'a': '2', 'b': 3}]
     assert [item.b for item in found] == [5, 3]
     assert parsed(io, []) == []
-    with pytest.raises(ElementMissing, match='Element missing: a'):
+    with pytest.raises(ElementMissing, match=r'Element missing: /\[1\]/a$'):
         parsed(io, [{'a': 1}, {}])
-    with pytest.raises(BadRequest, match='not a number'):
+    with pytest.raises(BadRequest, match=r'not a number: /\[1\]$'):
         parsed(io, [{'a': 1}, 5])
+
+
+def test_an_error_in_a_list_of_objects_tells_the_way_to_it() -> None:
+    io = class_level(input=(Int('-a'), Dict('-b', 'c')))
+    with pytest.raises(BadRequest, match=r'Element is not an integer: /\[1\]/a$'):
+        parsed(io, [{'a': 1}, {'a': 'x'}])
+    with pytest.raises(ElementMissing, match=r'Element missing: /\[0\]/b/c$'):
+        parsed(io, [{'b': {}}])
 
 
 def test_objects_with_to_dict_are_input_too() -> None:

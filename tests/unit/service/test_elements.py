@@ -48,7 +48,7 @@ NOON = datetime(2026, 11, 22, 12, 30, 5)
 DAY = datetime(2026, 11, 22)
 PLUS_TWO = timezone(timedelta(hours=2))
 OBJECT = object()
-TOLD = re.compile(r'(Element (is not [\w ]+|missing): x[\w/\[\]]*( \(in the response\))?)?').fullmatch
+TOLD = re.compile(r'(Element (is not [\w ]+|missing): (x|/x[\w/\[\]]*)( \(in the response\))?)?').fullmatch
 
 SCALARS = (Text, Secret, Int, Float, Bool, Date, DateTime, Decimal, UUID, CSV, List)
 ELEMENTS = (*SCALARS, AsIs, UTC, Dict, DictList)
@@ -212,7 +212,7 @@ def test_words_and_values_that_are_false(word: Any) -> None:
         (UUID, ['a', '', 5, HEX[1:], [HEX]], 'Element is not a UUID: x'),
         (Dict, ['a', '', 5, [], [{}], True], 'Element is not a dict: x'),
         (DictList, ['a', '', 5, {}, True], 'Element is not a list of dicts: x'),
-        (DictList, [[{}, 5], [{}, 'a'], [{}, []]], 'Element is not a dict: x[1]'),
+        (DictList, [[{}, 5], [{}, 'a'], [{}, []]], 'Element is not a dict: /x[1]'),
     ],
 )
 def test_a_value_that_does_not_fit_is_the_clients_mistake_and_names_the_element(
@@ -323,13 +323,13 @@ def test_a_dict_has_its_declared_keys_and_no_others(elem: Elem, value: Any, expe
 @pytest.mark.parametrize(
     ('elem', 'value', 'error'),
     [
-        (Dict('x', 'a'), {'b': 1}, 'Element missing: x/a'),
-        (Dict('x', Int('a')), {'a': 'b'}, 'Element is not an integer: x/a'),
-        (Dict('x', ADDRESS), {'address': {'street': 's'}}, 'Element missing: x/address/number'),
-        (Dict('x', ADDRESS), {'address': 5}, 'Element is not a dict: x/address'),
-        (Dict('x', DictList('a', Int('b'))), {'a': [{'b': 1}, {'b': 'c'}]}, 'Element is not an integer: x/a[1]/b'),
-        (DictList('x', 'a'), [{'a': 1}, {}], 'Element missing: x[1]/a'),
-        (DictList('x', 'a'), [{'a': 1}, 5], 'Element is not a dict: x[1]'),
+        (Dict('x', 'a'), {'b': 1}, 'Element missing: /x/a'),
+        (Dict('x', Int('a')), {'a': 'b'}, 'Element is not an integer: /x/a'),
+        (Dict('x', ADDRESS), {'address': {'street': 's'}}, 'Element missing: /x/address/number'),
+        (Dict('x', ADDRESS), {'address': 5}, 'Element is not a dict: /x/address'),
+        (Dict('x', DictList('a', Int('b'))), {'a': [{'b': 1}, {'b': 'c'}]}, 'Element is not an integer: /x/a[1]/b'),
+        (DictList('x', 'a'), [{'a': 1}, {}], 'Element missing: /x[1]/a'),
+        (DictList('x', 'a'), [{'a': 1}, 5], 'Element is not a dict: /x[1]'),
     ],
 )
 def test_an_error_in_a_dict_tells_the_way_to_it(elem: Elem, value: Any, error: str) -> None:
@@ -421,8 +421,8 @@ def test_what_a_service_gave_is_sent_as_the_elements_type(cls: type[Elem], value
         (Decimal('x'), 'a', 'Element is not a decimal number: x (in the response)'),
         (UUID('x'), 'a', 'Element is not a UUID: x (in the response)'),
         (Dict('x'), 5, 'Element is not a dict: x (in the response)'),
-        (Dict('x', 'a'), {}, 'Element missing: x/a (in the response)'),
-        (DictList('x', 'a'), [{'a': 1}, {}], 'Element missing: x[1]/a (in the response)'),
+        (Dict('x', 'a'), {}, 'Element missing: /x/a (in the response)'),
+        (DictList('x', 'a'), [{'a': 1}, {}], 'Element missing: /x[1]/a (in the response)'),
         (DictList('x'), {}, 'Element is not a list of dicts: x (in the response)'),
     ],
 )

@@ -16,6 +16,7 @@ from tests.support.environment import PATIENCE
 from zato.common.exception import LockTimeout, ZatoException
 from zato.common.odb.database import ODBUnavailable
 from zato.common.odb.lease import Lease, LeaseLost
+from zato.server.config.cooperation import Interrupted
 from zato.server.service.facade import lock as module
 from zato.server.service.facade.lock import Lock, Locks
 
@@ -135,20 +136,20 @@ def test_nothing_is_kept_of_locks_that_nobody_holds_or_waits_for(leases: FakeLea
     assert locks._lines == {}
 
 
-@pytest.mark.parametrize('name', ['', 'a' * 201, 'a\nb', 'a\0', '\udcff'])
-def test_a_name_that_a_database_cannot_hold_is_refused(locks: Locks, name: str) -> None:
+@pytest.mark.parametrize('name', ['', 'a' * 201, 'a\nb', 'a\0', '\udcff', 5, b'a'])
+def test_a_name_that_a_database_cannot_hold_is_refused(locks: Locks, name: Any) -> None:
     with pytest.raises(ValueError, match='The name of a lock'):
         take(locks, name)
 
 
-@pytest.mark.parametrize('options', [{'ttl': 0}, {'ttl': -1}, {'ttl': float('nan')}, {'ttl': float('inf')}])
-def test_a_time_to_live_that_is_none_is_refused(locks: Locks, options: dict[str, float]) -> None:
+@pytest.mark.parametrize('options', [{'ttl': ttl} for ttl in (0, -1, float('nan'), float('inf'), '20', None)])
+def test_a_time_to_live_that_is_none_is_refused(locks: Locks, options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match='Lock `a`: ttl is in seconds'):
         take(locks, **options)
 
 
-@pytest.mark.parametrize('block', [-1, float('nan'), float('inf')])
-def test_a_time_to_wait_that_is_none_is_refused(locks: Locks, block: float) -> None:
+@pytest.mark.parametrize('block', [-1, float('nan'), float('inf'), '10', None])
+def test_a_time_to_wait_that_is_none_is_refused(locks: Locks, block: Any) -> None:
     with pytest.raises(ValueError, match='Lock `a`: block is in seconds'):
         take(locks, block=block)
 
@@ -293,6 +294,20 @@ def test_a_lock_that_cannot_be_let_go_is_a_warning(
     assert locks._lines == {}
 
 
+def test_a_lock_that_cannot_be_let_go_for_a_reason_of_our_own_is_a_warning_with_its_traceback(
+    leases: FakeLeases, locks: Locks, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def renew(lease: Lease, ttl: float) -> None:
+        raise ZeroDivisionError('no')
+
+    monkeypatch.setattr(leases, 'renew', renew)
+    take(locks)
+    [record] = caplog.records
+    assert record.getMessage() == 'Lock `a` was not let go; it is free once its time has passed: no'
+    assert record.exc_info is not None
+    assert locks._lines == {}
+
+
 # Killed
 
 
@@ -336,6 +351,29 @@ def test_one_that_is_killed_lets_go(leases: FakeLeases, locks: Locks) -> None:
     greenlet.kill()
     assert not leases.is_held('a')
     take(locks, block=0)
+
+
+@pytest.mark.parametrize('error', [gevent.Timeout(1), gevent.GreenletExit(), Interrupted()])
+def test_what_is_interrupted_while_it_lets_go_has_let_go_all_the_same(
+    leases: FakeLeases, locks: Locks, error: BaseException
+) -> None:
+    def hold() -> BaseException | None:
+        try:
+            with locks.lock('a'):
+                leases.may_answer.clear()
+        except BaseException as e:
+            return e
+        return None
+
+    greenlet = gevent.spawn(hold)
+    until(lambda: not leases.may_answer.is_set())
+    greenlet.kill(error)  # type: ignore[arg-type]  # an instance will do
+    assert greenlet.get() is error
+    assert leases.is_held('a')
+    leases.may_answer.set()
+    until(lambda: not leases.is_held('a'))
+    take(locks, block=0)
+    assert locks._lines == {}
 
 
 def test_who_gives_up_by_itself_lets_others_have_it(leases: FakeLeases, locks: Locks) -> None:

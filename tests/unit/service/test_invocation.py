@@ -85,10 +85,6 @@ class Sleeper:
         ((), {}, ''),
         (('',), {'x': 1}, {'x': 1}),
         ((), {'x': 1, 'y': 2}, {'x': 1, 'y': 2}),
-        (({'a': 1},), {'x': 1}, {'a': 1}),
-        ((0,), {'x': 1}, 0),
-        ((None,), {'x': 1}, None),
-        ((b'',), {'x': 1}, b''),
     ],
 )
 @pytest.mark.parametrize('options', [{}, {'skip_response_elem': True}])
@@ -98,7 +94,26 @@ def test_keyword_arguments_are_the_payload_where_there_is_none(
     assert run(lambda self: self.invoke('echo', *arguments, **kwargs, **options), echo()) == payload
 
 
-@pytest.mark.parametrize('options', [{}, {'timeout': PATIENCE}, {'x': 1}])
+@pytest.mark.parametrize('method', ['invoke', 'invoke_async'])
+@pytest.mark.parametrize('payload', [{'a': 1}, 0, None, b'', 'text', NoTruth()])
+def test_a_keyword_argument_that_nobody_knows_is_an_error_beside_a_payload(method: str, payload: Any) -> None:
+    invoker = invoker_of(caller_of(lambda self: getattr(self, method)('echo', payload, timout=5, x=1)), echo())
+    with pytest.raises(
+        TypeError, match='Unknown keyword arguments: timout, x; they would be the payload, but another one is'
+    ):
+        invoke(invoker, 'caller')
+    assert invoker.invoked == 1
+
+
+@pytest.mark.parametrize('method', ['invoke', 'invoke_async'])
+@pytest.mark.parametrize('options', [{}, {'channel': 'amqp'}])
+@pytest.mark.parametrize('target', [None, 5, b'echo', ['echo']])
+def test_what_is_neither_a_name_nor_a_class_cannot_be_invoked(method: str, options: dict[str, Any], target: Any) -> None:
+    with pytest.raises(TypeError, match='A service is invoked by its name or its class, not by '):
+        run(lambda self: getattr(self, method)(target, **options), echo())
+
+
+@pytest.mark.parametrize('options', [{}, {'timeout': PATIENCE}])
 def test_any_object_may_be_the_payload(options: dict[str, Any]) -> None:
     payload = NoTruth()
     assert run(lambda self: self.invoke('echo', payload, **options), echo()) is payload
@@ -154,9 +169,14 @@ def test_text_is_parsed_where_the_data_format_is_json(payload: Any, parsed: Any)
     assert run(lambda self: self.invoke('echo', payload), echo()) == payload, 'and not otherwise'
 
 
-def test_text_that_should_be_json_and_is_not_is_an_error() -> None:
-    with pytest.raises(BadRequest, match='not valid JSON'):
-        run(lambda self: self.invoke('echo', '{', data_format='json'), echo())
+@pytest.mark.parametrize('method', ['invoke', 'invoke_async'])
+@pytest.mark.parametrize('payload', ['{', b'\xff', '\udcff'])
+def test_text_that_should_be_json_and_is_not_is_an_error_of_the_service_and_not_of_its_client(
+    method: str, payload: Any
+) -> None:
+    with pytest.raises(ZatoException, match='not valid JSON') as caught:
+        run(lambda self: getattr(self, method)('echo', payload, data_format='json'), echo())
+    assert (type(caught.value), caught.value.status, caught.value.cid) == (ZatoException, 500, 'c1')
 
 
 # What comes back

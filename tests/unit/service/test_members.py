@@ -23,6 +23,7 @@ from zato.server.service.facade.server import ServerFacade
 from zato.server.service.facade.static_config import StaticConfig
 from zato.server.service.facade.time import Time
 from zato.server.service.facades import OPTIONAL, Facades, Member, Outgoing
+from zato.server.service.simpleio.element import Secret
 
 #: Attributes of `self` that this server may not have, and what they belong to.
 LATER = {
@@ -367,6 +368,25 @@ def test_elements_and_rows_of_the_output_are_logged_with_keys_masked(caplog: pyt
     ]
     caplog.clear()
     assert logged(caplog, rows, declared) == [f"{before}: [{{'pin': '******'}}]"]
+
+
+def test_what_is_declared_as_a_secret_is_always_masked(caplog: pytest.LogCaptureFixture) -> None:
+    def handle(self: Service) -> None:
+        self.log_input()
+        self.log_input(suppress_keys=['name'])
+        self.response.payload = {'token': 'abc', 'id': 1}
+        self.log_output()
+
+    caplog.set_level(logging.DEBUG, 'x')
+    invoker = invoker_of(service('x', handle, input=('name', '-password', Secret('-pin')), output=('token', 'id')))
+    invoker.facades.put('crypto', lambda service: Crypto(Cipher(new_key())))
+    payload = {'name': 'a', 'password': 'p4ss', 'pin': '1234'}
+    invoker.run(call_of(invoker, 'x'), Request(payload, payload))
+    assert [record.getMessage().partition(': {')[2] for record in caplog.records] == [
+        "'name': 'a', 'password': '******', 'pin': '******'}",
+        "'name': '******', 'password': '******', 'pin': '******'}",
+        "'token': '******', 'id': 1}",
+    ]
 
 
 def logged(caplog: pytest.LogCaptureFixture, handle: Callable[[Service], None], output: Any) -> list[str]:

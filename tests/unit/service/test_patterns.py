@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import re
+import weakref
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -214,7 +216,7 @@ def test_targets_and_callbacks_may_be_classes_and_the_caller_itself() -> None:
     assert seen == [('on-target', 1), ('on-target', 2), ('on-final', None)]
 
 
-ERRORS = [ValueError('no'), SystemExit(3), gevent.Timeout(5)]
+ERRORS = [ValueError('no'), SystemExit(3), gevent.Timeout(5), gevent.GreenletExit()]
 
 
 @pytest.mark.parametrize('error', ERRORS)
@@ -261,15 +263,16 @@ def test_an_unknown_or_inactive_target_is_one_that_fails(pattern: Any) -> None:
         assert 'No such service: nobody' in told[0]['exception']
 
 
+@pytest.mark.parametrize('error', [SystemExit(3), gevent.GreenletExit()])
 @pytest.mark.parametrize('pattern', [fan_out, parallel])
 def test_a_callback_that_fails_is_logged_and_does_not_keep_the_others_from_being_invoked(
-    caplog: pytest.LogCaptureFixture, pattern: Any
+    caplog: pytest.LogCaptureFixture, pattern: Any, error: BaseException
 ) -> None:
-    cid, called = called_by(pattern({'echo': 1}, ['bad', 'on.other']), echo(), failing('bad', SystemExit(3)))
+    cid, called = called_by(pattern({'echo': 1}, ['bad', 'on.other']), echo(), failing('bad', error))
     assert called.names == ['on.other']
     [record] = caplog.records
     assert record.levelno == logging.ERROR
-    assert record.getMessage() == f'Callback bad of caller failed (cid: {cid})'
+    assert record.getMessage() == f'Callback bad of service caller failed (cid: {cid})'
 
 
 def test_what_one_callback_does_to_its_payload_is_not_seen_by_the_next_one() -> None:
@@ -318,6 +321,74 @@ def test_if_there_is_no_room_for_all_targets_none_runs(pattern: Any) -> None:
         invoke(invoker, 'caller')
     finish(invoker)
     assert seen == []
+
+
+def test_what_a_stop_cuts_off_calls_nobody_back(caplog: pytest.LogCaptureFixture) -> None:
+    started, called = Event(), Called()
+    waiting = service('target', lambda self: (started.set(), self.sleep(PATIENCE)))
+    function = fan_out({'target': 1}, on_target='on.target')
+    invoker = invoker_of(caller_of(function), waiting, *called.services())
+    invoke(invoker, 'caller')
+    assert started.wait(PATIENCE)
+    invoker.kill()
+    finish(invoker)
+    assert called.calls == []
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    'start',
+    [
+        lambda self: self.patterns.fanout.invoke({'target': 1}, 'on.final'),
+        lambda self: self.patterns.parallel.invoke({'target': 1}, 'on.target'),
+        lambda self: self.patterns.invoke_async('target', 1, callback='on.other'),
+        lambda self: self.patterns.invoke_retry.invoke_async('target', 1, repeats=2, minutes=60, callback='on.other'),
+        lambda self: self.patterns.invoke_retry.invoke(
+            'target', repeats=2, minutes=60, callback='on.other', async_fallback=True
+        ),
+    ],
+)
+def test_what_goes_on_in_the_background_keeps_nothing_of_the_request(start: Callable[[Any], Any]) -> None:
+    kept, attempted, go_on = list[weakref.ref[Any]](), Event(), Event()
+
+    def caller(self: Any) -> None:
+        kept.extend([weakref.ref(self), weakref.ref(self._call)])
+        start(self)
+
+    def target(self: Service) -> None:
+        attempted.set()
+        if self.channel.type in ('invoke', 'invoke-async') and self.request.payload != 1:
+            raise ValueError('no')
+        go_on.wait(PATIENCE)
+
+    invoker = invoker_of(service('caller', caller), service('target', target), *Called().services())
+    invoke(invoker, 'caller')
+    assert attempted.wait(PATIENCE)
+    gc.collect()
+    assert len(invoker.background) == 1
+    assert [ref() for ref in kept] == [None, None]
+    go_on.set()
+    invoker.end_pauses()
+    finish(invoker)
+
+
+def test_a_retry_that_pauses_keeps_nothing_of_the_attempt_that_failed() -> None:
+    kept = list[weakref.ref[Any]]()
+
+    def target(self: Any) -> None:
+        kept.extend([weakref.ref(self), weakref.ref(self._call)])
+        raise ValueError('no')
+
+    invoker = invoker_of(caller_of(retry('invoke_async', seconds=0, minutes=60, callback='on.other')), *Called().services())
+    invoker.store.swap({'t': {'target': service('target', target)}})
+    invoke(invoker, 'caller')
+    while not kept:
+        gevent.sleep(0)
+    gc.collect()
+    assert len(invoker.background) == 1
+    assert [ref() for ref in kept] == [None, None]
+    invoker.end_pauses()
+    finish(invoker)
 
 
 def test_patterns_may_be_nested_and_mixed() -> None:
@@ -497,6 +568,9 @@ REPEATS = 'repeats must be a number above 0: how many attempts there are'
         ('invoke', {'seconds': None}, BOTH_OR_NEITHER),
         ('invoke', {'seconds': -1}, BOTH_OR_NEITHER),
         ('invoke', {'seconds': 'soon'}, BOTH_OR_NEITHER),
+        ('invoke', {'seconds': float('inf')}, BOTH_OR_NEITHER),
+        ('invoke', {'seconds': 0, 'minutes': float('inf')}, BOTH_OR_NEITHER),
+        ('invoke', {'seconds': float('nan')}, BOTH_OR_NEITHER),
         ('invoke', {'repeats': 0}, REPEATS),
         ('invoke', {'repeats': -1}, REPEATS),
         ('invoke', {'repeats': 1.5}, REPEATS),

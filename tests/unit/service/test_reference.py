@@ -67,7 +67,7 @@ def test_defaults_of_all_kinds_of_attributes_are_shown() -> None:
     assert "| `params` |  | from the URL path's pattern |" in section('self.request.http'), 'set in __init__'
 
 
-@pytest.mark.parametrize('name', ['look_in', 'merged', 'header_lines', 'set_message'])
+@pytest.mark.parametrize('name', ['look_in', 'merged', 'take_header_lines', 'set_message'])
 def test_what_is_not_for_services_is_left_out(name: str) -> None:
     assert name not in PAGE
 

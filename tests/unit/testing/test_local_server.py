@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from zato.common.exception import (
     NotAvailable,
     NotFound,
     ServiceMissingException,
+    ZatoException,
 )
 from zato.server.service import Int, Service
 from zato.testing import LocalServer
@@ -56,6 +60,11 @@ def test_a_fake_can_raise_and_can_compute(zato: LocalServer) -> None:
 def test_what_is_neither_deployed_nor_faked_is_missing(zato: LocalServer) -> None:
     with pytest.raises(ServiceMissingException, match=r'No such service: crm\.get'):
         zato.invoke(GetCustomer, {'customer_id': 5})
+
+
+def test_a_keyword_argument_that_nobody_knows_is_an_error_beside_a_payload(zato: LocalServer) -> None:
+    with pytest.raises(TypeError, match='Unknown keyword arguments: chanel;'):
+        zato.invoke('zato.helpers.echo', {'a': 1}, chanel='amqp')
 
 
 def test_input_that_the_service_refuses_is_its_error(zato: LocalServer) -> None:
@@ -149,7 +158,7 @@ def test_every_facade_that_works_without_a_server_is_there(zato: LocalServer, tm
             with self.lock(), pytest.raises(LockTimeout), self.lock(block=0):
                 pass
             assert self.crypto.decrypt(self.server.encrypt('secret')) == 'secret'
-            assert self.server.invoke_all_pids('other')['1']['pid_data'] == 'x'
+            assert self.server.invoke_all_pids('other')[str(self.server.pid)]['pid_data'] == 'x'
             self.response.payload = (
                 self.cache.default.get('a'),
                 self.time.utcnow()[:2],
@@ -163,6 +172,55 @@ def test_every_facade_that_works_without_a_server_is_there(zato: LocalServer, tm
     zato.fake_service('other', returns='x')
     zato.configure({'app': {'main': {'debug': True}}})
     assert zato.invoke(All) == (1, '20', True, 'hello')
+
+
+def all_pids(zato: LocalServer, name: str, payload: Any = '', timeout: float = 5.0) -> dict[str, Any]:
+    """What a service gets for one in all workers, of which there is one."""
+
+    class Caller(Service):
+        name = 'caller'
+
+        def handle(self) -> None:
+            found = self.server.invoke_all_pids(*self.request.payload)
+            self.response.payload = found[str(self.server.pid)]
+
+    zato.deploy(Caller)
+    found: dict[str, Any] = zato.invoke('caller', (name, payload, timeout))
+    return found
+
+
+def test_what_is_invoked_in_all_workers_gets_and_gives_json(zato: LocalServer) -> None:
+    zato.fake_service('other', calls=lambda payload: {'got': payload, 'at': datetime(2026, 1, 2)})
+    answer = all_pids(zato, 'other', {'a': (1,)})
+    assert answer == {
+        'is_ok': True,
+        'pid': os.getpid(),
+        'pid_data': {'got': {'a': [1]}, 'at': '2026-01-02T00:00:00'},
+        'error_info': '',
+    }
+    assert zato.invocations[-1].channel == 'worker'
+
+
+def test_what_fails_in_a_worker_is_its_answer_and_no_exception(zato: LocalServer) -> None:
+    zato.fake_service('other', raises=ValueError('no'))
+    answer = all_pids(zato, 'other')
+    assert (answer['is_ok'], answer['pid_data']) == (False, None)
+    assert re.fullmatch(r'ValueError: no \(cid: [0-9a-f]{24}\)', answer['error_info'])
+    assert 'No such service: nobody' in all_pids(zato, 'nobody')['error_info']
+
+
+def test_a_payload_that_cannot_be_json_is_not_for_other_workers(zato: LocalServer) -> None:
+    zato.fake_service('other')
+    with pytest.raises(ZatoException, match='cannot be JSON'):
+        all_pids(zato, 'other', object())
+
+
+@pytest.mark.parametrize('name', ['zato.helpers.echo', 'helpers.echo', 'pub.helpers.echo'])
+def test_services_that_every_server_has_are_there(zato: LocalServer, name: str) -> None:
+    assert zato.invoke(name, {'a': 1}) == {'a': 1}
+    assert zato.invoke('zato.ping') == zato.invoke('pub.zato.ping') == {'pong': 'zato'}
+    zato.fake_service(name, returns='fake')
+    assert zato.invoke(name, {'a': 1}) == 'fake'
 
 
 def test_a_file_is_deployed_as_a_server_deploys_it(zato: LocalServer, tmp_path: Path) -> None:

@@ -52,7 +52,8 @@ class Kind:
     such as {'connection': 'channel'}. unique: sets of fields in which no two objects agree. command: what commands that
     create and delete it are called, 'rest-channel' for create-rest-channel, 'basic-auth' for create basic-auth.
     inline: option and fields by which commands make one on the fly for an object that refers to it.
-    operations: without those that make no sense. roles: where they differ from OPERATIONS.
+    operations: without those that make no sense. roles: where they differ from OPERATIONS. check: of settings that must fit
+    together; raises ValueError, its text being the rule.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Kind:
     operations: tuple[str, ...] = ('get-list', 'get', 'create', 'edit', 'delete')
     is_renamable: bool = True
     roles: Mapping[str, Role] = dataclasses.field(default_factory=dict)
+    check: Callable[[Any], None] | None = None
 
     @cached_property
     def fields(self) -> Mapping[str, Field]:

@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 ANY: Final = '*'
+NULL: Final = 'null'  #: what browsers send for pages without an origin, such as files
 _DEFAULT_PORTS: Final = {'http': '80', 'https': '443'}
 _MAX_PORT: Final = 65_535
 
@@ -24,8 +25,8 @@ def parse_origins(text: str) -> frozenset[str]:
 
 def _parse_origin(text: str) -> str:
     origin = text.strip().lower()
-    if origin == ANY:
-        return ANY
+    if origin in (ANY, NULL):
+        return origin
     found = _ORIGIN.fullmatch(origin)
     if found is None:
         raise ValueError(

@@ -128,7 +128,24 @@ def resolve(kind: Kind, stored: StoredObject, environ: Mapping[str, str], decryp
         values[name] = value
     if problems:
         raise ObjectDown(msg='\n'.join(problems))
-    return kind.settings(**values)
+    settings = kind.settings(**values)
+    if kind.check is not None:
+        try:
+            kind.check(settings)
+        except ValueError as e:
+            raise ObjectDown(msg=f'{title}: {e}') from None
+    return settings
+
+
+def check_together(kind: Kind, stored: StoredObject, problem: Problem) -> None:
+    """Do settings fit together? Those with a variable among them are looked at once they are resolved."""
+    values = with_defaults(kind, stored.settings)
+    if kind.check is None or len(values) < len(kind.fields) or any(map(is_variable, values.values())):
+        return
+    try:
+        kind.check(kind.settings(**values))
+    except ValueError as e:
+        problem(f'{kind.title(stored.name)}: {e}')
 
 
 def without_defaults(kind: Kind, item: StoredObject) -> StoredObject:

@@ -34,6 +34,12 @@ def builtin_names() -> frozenset[str]:
     return frozenset({*_BUILTIN, *(name for name, _ in object_services())})
 
 
+def plain_services() -> dict[str, CompiledService]:
+    """Those that know nothing of a server."""
+    plain = {name: cls for name, cls in _BUILTIN.items() if not issubclass(cls, AdminService)}
+    return {name: compile_service(cls, name=name, is_internal=True) for name, cls in plain.items()}
+
+
 def builtin_services(context: AdminContext) -> dict[str, CompiledService]:
     """By name. A name that is not the class's own derived one is what users know it by."""
     classes: dict[str, type[Service]] = {**dict(object_services()), **_BUILTIN}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode
+from math import inf
 from typing import Any, ClassVar
 
 from zato.common.config.field import is_id, shown
@@ -55,7 +56,10 @@ class Invoke(AdminService):
         """Seconds."""
         raw = self.request.input.get('timeout') or default
         try:
-            return float(raw)
+            seconds = float(raw)
+            if not 0 <= seconds < inf:
+                raise ValueError
+            return seconds
         except (TypeError, ValueError):
             raise BadRequest(self.cid, f'`timeout` must be a number of seconds; got {shown(raw)}', needs_msg=True) from None
 
@@ -97,14 +101,14 @@ class Cancel(AdminService):
 
     def handle(self) -> None:
         cid = str(self.require('cid'))
-        found = self.context.calls.cancel_all(cid)
+        found = self.context.calls.cancel_all(cid, self._acting)
         if not found:
             raise NotFound(self.cid, f'No call with cid {shown(cid)} is running on this server')
         self.response.payload = {'cid': cid, 'cancelled': found}
 
 
 class GetList(AdminService):
-    """All services by name: `id`, `name`, `impl_name`, `is_internal`, `is_active`, `is_deployed`, `version`, `module`."""
+    """All services by name: `id`, `name`, `impl_name`, `is_internal`, `is_active`, `is_deployed`, `version`."""
 
     role: ClassVar[Role] = 'viewer'
 

@@ -22,7 +22,7 @@ from zato.common.exception import (
 from zato.server.channel.channel import Channel
 from zato.server.channel.reading import check_length, read_request
 from zato.server.channel.routes import Routes
-from zato.server.channel.writing import headers_of_failed, render_error, write_response
+from zato.server.channel.writing import headers_of_failed, render_error, with_cors, write_response
 from zato.server.http.limits import Limits
 from zato.server.http.message import Request, Response
 from zato.server.security.principal import ANONYMOUS, Principal
@@ -38,6 +38,10 @@ _ALLOW = tuple(sorted(method.decode() for method in _METHODS))
 
 #: What a client is told of a failure inside a service.
 Describe = Callable[[BaseException], str | list[str]]
+
+
+class _Late(GatewayTimeout):
+    """A channel's timeout; it is logged where it is found"""
 
 
 class Pipeline:
@@ -152,7 +156,7 @@ class Pipeline:
                 call.cid,
                 extra={'action': 'rest.timeout', 'cid': call.cid},
             )
-            raise GatewayTimeout(call.cid, f'There was no answer in {channel.timeout:g} s') from None
+            raise _Late(call.cid, f'There was no answer in {channel.timeout:g} s') from None
         finally:
             timer.close()
 
@@ -163,11 +167,23 @@ class Pipeline:
         has_full_errors = channel is not None and channel.has_full_errors
         headers = headers_of_failed(call.response) if call is not None else ()
         if channel is not None and channel.cors is not None:
-            headers = (*headers, *channel.cors.headers_for(request.headers.get(b'origin')))
+            headers = with_cors(headers, channel.cors, request)
         if isinstance(e, Cancelled):
             e = ServiceUnavailable(cid, str(e))
+            is_logged = True
+        else:
+            is_logged = isinstance(e, _Late)
         if isinstance(e, HTTPException):
-            details: Any = str(e.msg) if e.needs_msg or has_full_errors else 'Bad request'
+            if e.status >= 500 and not is_logged:
+                logger.error(
+                    'Request failed (cid: %s, channel: %s): %s',
+                    cid,
+                    name,
+                    e,
+                    exc_info=e if e.__cause__ is not None else None,
+                    extra={'action': 'rest.failed', 'cid': cid},
+                )
+            details: Any = e.msg if e.needs_msg or has_full_errors else 'Bad request' if e.status == 400 else ''
             return render_error(e.status, details, cid, (*_headers(e), *headers), name)
         is_expected = isinstance(e, ZatoException) and e.retryable
         logger.error(

@@ -27,7 +27,7 @@ def read_request(
     if body:
         encoding = headers.get(b'content-encoding')
         if encoding:
-            body = decompress(body, encoding, min(channel.max_body, max_body))
+            request.body = body = decompress(body, encoding, min(channel.max_body, max_body))
         check_length(channel, len(body))
     format_ = channel.format
     io = service.io
@@ -35,6 +35,7 @@ def read_request(
     if body:
         payload = format_.read(body, headers.get(b'content-type', b''), io.format_options if io is not None else _NO_OPTIONS)
     query = _query(request.query) if request.query else None
+    fields = payload
     if payload is None and query and channel.is_query_payload:
         payload = query
     if channel.drops_path:
@@ -42,8 +43,12 @@ def read_request(
     parsed = data.Request(body, payload, request, params, _channel_params(channel, params, query))
     if format_.name != 'json':
         parsed.look_in(format_.fields(payload), is_message_first=channel.is_message_first)
-    elif channel.is_message_first:
-        parsed.look_in(payload, is_message_first=True)
+        parsed.expect_text()
+        return parsed
+    if channel.is_message_first:
+        parsed.look_in(fields, is_message_first=True)
+    if query and payload is query:
+        parsed.expect_text()
     return parsed
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from zato.common.exception import SerialisationError, ZatoException
 from zato.server.channel.channel import Channel
 from zato.server.channel.compression import accepts_gzip, compress
+from zato.server.channel.cors import CORS
 from zato.server.http.json import encode
 from zato.server.http.message import PHRASES, Request, Response
 from zato.server.service import data
@@ -41,7 +42,7 @@ def write_response(
         body, content_type = channel.format.write(payload, options)
     else:
         body, content_type = b'', channel.format.write('', options)[1]
-    headers = response.header_lines
+    headers = response.take_header_lines()
     if response.content_type:
         content_type = response.content_type.encode('latin-1')
     elif channel.content_type:
@@ -52,7 +53,7 @@ def write_response(
         else:
             headers = (*headers, *_VARY)
     if channel.cors is not None:
-        headers = (*headers, *channel.cors.headers_for(request.headers.get(b'origin')))
+        headers = with_cors(headers, channel.cors, request)
     answer = Response(_status(response, cid), body, cid, content_type, headers, channel.name)
     if pieces is not None:
         answer.body = pieces
@@ -68,11 +69,18 @@ def render_error(status: int, details: Any, cid: str, headers: tuple[Header, ...
     return Response(status, encode({'result': 'Error', 'cid': cid, 'details': details}), cid, JSON, headers, channel)
 
 
+def with_cors(headers: tuple[Header, ...], cors: CORS, request: Request) -> tuple[Header, ...]:
+    """The channel's go over those of the service, or there would be two of each."""
+    ours = cors.headers_for(request.headers.get(b'origin'))
+    names = {name.lower() for name, _ in ours} - {b'vary'}
+    return (*(header for header in headers if header[0].lower() not in names), *ours)
+
+
 def headers_of_failed(response: data.Response | None) -> tuple[Header, ...]:
     """Those that the service set before it failed, but for a content type: the error has its own."""
     try:
-        return response.header_lines if response is not None else ()
-    except (AttributeError, UnicodeEncodeError):
+        return response.take_header_lines() if response is not None else ()
+    except SerialisationError:
         return ()
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from time import monotonic
 
-from gevent import get_hub
+from gevent import GreenletExit, get_hub
 
 
 class Interrupted(BaseException):
     """Thrown into a greenlet, wherever it waits, to end the request or the call that it serves, and not the greenlet."""
+
+
+class Stopped(GreenletExit):
+    """The worker stops: thrown into what runs in the background, which ends without a word, since the stop has logged it."""
 
 
 def let_others_run() -> None:

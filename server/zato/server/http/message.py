@@ -155,7 +155,7 @@ def serialize(response: Response, common: bytes, connection: bytes, is_head: boo
 @lru_cache(maxsize=256)
 def _beginning(status: int, reason: str, content_type: bytes) -> bytes:
     """Up to the cid. Raises ValueError."""
-    if b'\n' in content_type or b'\r' in content_type:
+    if not _HEADER_LINE(b'Content-Type: %s\r\n' % content_type):
         raise ValueError(f'Not a content type: {content_type!r}')
     line = _status_line(status, reason) if reason else STATUS_LINES.get(status) or b'HTTP/1.1 %d \r\n' % status
     return b'%sContent-Type: %s\r\nX-Zato-CID: ' % (line, content_type)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from zato.server.pattern.callback import Target
 from zato.server.pattern.fanout import Fanout, Parallel
 from zato.server.pattern.invoke_retry import InvokeRetry
-from zato.server.pattern.source import Source, Target
+from zato.server.pattern.source import Source
 
 
 class Patterns:

@@ -7,18 +7,18 @@ import traceback
 from collections.abc import Mapping
 from typing import Any, Final
 
-from gevent import GreenletExit
-
-from zato.server.pattern.source import Source, Target, name_of, names_of, now_utc
+from zato.server.config.cooperation import Stopped
+from zato.server.pattern.callback import Target, name_of, names_of, now_utc
+from zato.server.pattern.source import Apart, Source
 
 logger = logging.getLogger(__name__)
 
 
 class _Run:
-    """One call of a pattern. left: how many targets have not ended yet."""
+    """One call of a pattern."""
 
-    def __init__(self, source: Source, cid: str, targets: Mapping[Target, Any]) -> None:
-        self.source = source
+    def __init__(self, apart: Apart, cid: str, targets: Mapping[Target, Any]) -> None:
+        self.apart = apart
         self.cid = cid
         self.started = now_utc()
         if not isinstance(targets, Mapping):
@@ -31,22 +31,22 @@ class _Run:
         """What callbacks are told, and what went wrong."""
         response, error = None, None
         try:
-            response = self.source.invoke_apart(target, self.targets[target], cid=self.cid, channel=channel)
-        except GreenletExit:
+            response = self.apart.invoke(target, self.targets[target], cid=self.cid, channel=channel)
+        except Stopped:
             raise
         except BaseException as e:  # whatever a service raises is its failure, not the pattern's end
             error = e
             logger.warning(
                 'Service %s, invoked by %s, failed (cid: %s)',
                 target,
-                self.source.name,
+                self.apart.name,
                 self.cid,
                 exc_info=e,
                 extra={'action': 'pattern.target.failed', 'cid': self.cid},
             )
         told = {
             'phase': 'on-target',
-            'source': self.source.name,
+            'source': self.apart.name,
             'target': target,
             'response': response,
             'req_ts_utc': self.started,
@@ -58,20 +58,7 @@ class _Run:
         return told, error
 
     def call_back(self, callbacks: list[str], told: dict[str, Any], channel: str) -> None:
-        for name in callbacks:
-            call_back(self.source, name, told, self.cid, channel)
-
-
-def call_back(source: Source, name: str, told: dict[str, Any], cid: str, channel: str) -> None:
-    """Invoke a callback; what it raises is logged."""
-    try:
-        source.invoke_apart(name, dict(told), cid=source.new_cid(), channel=channel, in_reply_to=cid)
-    except GreenletExit:
-        raise
-    except BaseException:  # whatever a service raises is its failure, not the pattern's end
-        logger.exception(
-            'Callback %s of %s failed (cid: %s)', name, source.name, cid, extra={'action': 'callback.failed', 'cid': cid}
-        )
+        self.apart.call_back(callbacks, told, self.cid, channel)
 
 
 class Fanout:
@@ -98,31 +85,32 @@ class Fanout:
         have ended, with `phase` 'on-final', `source`, `req_ts_utc`, `on_target`, `on_final` and `data`, a list of such dicts
         in the order in which the targets ended. A target that fails has ended too. Raises ValueError.
         """
-        final = names_of(on_final, 'on_final', self._source)
-        each = names_of(on_target, 'on_target', self._source)
+        final = names_of(on_final, 'on_final', self._source.exists)
+        each = names_of(on_target, 'on_target', self._source.exists)
         if not final:
             raise ValueError('on_final must name at least one service')
-        run = _Run(self._source, cid or self._source.cid, targets)
+        run = _Run(self._source.apart, cid or self._source.cid, targets)
         data: list[dict[str, Any]] = []
         self._source.spawn_all(self._call, list(run.targets), run, each, final, data)
         return run.cid
 
-    def _call(self, target: str, run: _Run, each: list[str], final: list[str], data: list[dict[str, Any]]) -> None:
-        told, error = run.call_target(target, self.CALL)
+    @staticmethod
+    def _call(target: str, run: _Run, each: list[str], final: list[str], data: list[dict[str, Any]]) -> None:
+        told, error = run.call_target(target, Fanout.CALL)
         told['exception'] = error
         data.append(told)
         is_last = len(data) == len(run.targets)
-        run.call_back(each, told, self.ON_TARGET)
+        run.call_back(each, told, Fanout.ON_TARGET)
         if is_last:
             told_all = {
                 'phase': 'on-final',
-                'source': run.source.name,
+                'source': run.apart.name,
                 'req_ts_utc': run.started,
                 'on_target': each,
                 'on_final': final,
                 'data': data,
             }
-            run.call_back(final, told_all, self.ON_FINAL)
+            run.call_back(final, told_all, Fanout.ON_FINAL)
 
 
 class Parallel:
@@ -140,15 +128,16 @@ class Parallel:
         on_target: services invoked as each target ends, with the same as those of a fan-out; `exception` is the traceback as
         text, None where `ok`. Raises ValueError.
         """
-        each = names_of(on_target, 'on_target', self._source)
+        each = names_of(on_target, 'on_target', self._source.exists)
         if not each:
             raise ValueError('on_target must name at least one service')
-        run = _Run(self._source, cid or self._source.cid, targets)
+        run = _Run(self._source.apart, cid or self._source.cid, targets)
         self._source.spawn_all(self._call, list(run.targets), run, each)
         return run.cid
 
-    def _call(self, target: str, run: _Run, each: list[str]) -> None:
-        told, error = run.call_target(target, self.CALL)
+    @staticmethod
+    def _call(target: str, run: _Run, each: list[str]) -> None:
+        told, error = run.call_target(target, Parallel.CALL)
         if error is not None:
             told['exception'] = ''.join(traceback.format_exception(error))
-        run.call_back(each, told, self.ON_TARGET)
+        run.call_back(each, told, Parallel.ON_TARGET)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Protocol
 
-#: A service, by name or class.
-Target = str | type[Any]
+from zato.server.pattern.callback import Target, call_back
 
 
 class InvokeApart(Protocol):
@@ -36,40 +35,32 @@ class InvokeAsync(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """name: of the service. exists: is there such a service? wait: for seconds; true if the worker stops meanwhile.
+class Apart:
+    """What goes on in the background has of the service: not its call, with all that it has received, which ends before.
 
-    invoke: `self.invoke`.
+    name: of the service. invoke: on behalf of it. wait: for seconds; true if the worker stops meanwhile.
     """
 
     name: str
-    cid: str
     new_cid: Callable[[], str]
+    invoke: InvokeApart
+    wait: Callable[[float], bool]
+
+    def call_back(self, names: list[str], told: dict[str, Any], cid: str, channel: str) -> None:
+        """Invoke callbacks, one after another, each with a copy of `told`. cid: of what they are told."""
+        for name in names:
+            invoke = partial(self.invoke, name, dict(told), cid=self.new_cid(), channel=channel, in_reply_to=cid)
+            call_back(name, self.name, cid, invoke)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The service itself, while it runs. exists: is there such a service? invoke: `self.invoke`."""
+
+    cid: str
     exists: Callable[[str], bool]
     invoke: Callable[[str, Any], Any]
     invoke_async: InvokeAsync
-    invoke_apart: InvokeApart
     spawn: Spawn
     spawn_all: SpawnAll
-    wait: Callable[[float], bool]
-
-
-def name_of(target: Target) -> str:
-    name: str = target if isinstance(target, str) else target.get_name()
-    return name
-
-
-def names_of(callbacks: Any, what: str, source: Source) -> list[str]:
-    """Callbacks by name. Raises ValueError if one does not exist."""
-    is_one = isinstance(callbacks, str) or hasattr(callbacks, 'get_name')
-    items = [] if not callbacks else [callbacks] if is_one else list(callbacks)
-    names = [name_of(item) for item in items]
-    for name in names:
-        if not source.exists(name):
-            raise ValueError(f'{what}: there is no service {name}')
-    return names
-
-
-def now_utc() -> str:
-    """ISO 8601 without a zone, as all times in callbacks are."""
-    return datetime.now(UTC).replace(tzinfo=None).isoformat()
+    apart: Apart

@@ -53,7 +53,9 @@ class ControlServer:
         except (OSError, IPCError) as e:
             logger.warning('A call to this worker failed: %s', e)
 
-    def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _answer(self, request: Any) -> dict[str, Any]:
+        if not isinstance(request, dict):
+            return {'error': 'A request is a dict'}
         name = request.pop('operation', None)
         operation = self._operations.get(name) if isinstance(name, str) else None
         if operation is None:

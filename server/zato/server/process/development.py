@@ -8,7 +8,7 @@ import traceback
 from dataclasses import replace
 
 from zato.common.exception import ConfigError
-from zato.server.process.settings import Development, Settings
+from zato.server.process.settings import Development, Settings, bind_address
 
 logger = logging.getLogger(__name__)
 
@@ -16,10 +16,12 @@ _HOST = '127.0.0.1'
 _NO_LIMIT = 86_400.0  #: seconds; a day in the debugger
 
 
-def for_development(settings: Settings, debug_port: int, *, is_waiting: bool) -> Settings:
-    """The same server for development."""
+def for_development(settings: Settings, host: str, debug_port: int, *, is_waiting: bool) -> Settings:
+    """The same server for development. host: where it listens, since it tells clients what only developers should know."""
     conf = settings.conf
-    main = replace(conf.main, gunicorn_workers=1, gunicorn_timeout=0, gunicorn_graceful_timeout=1)
+    _, port = bind_address(conf, settings.directory)
+    bind = f'[{host}]:{port}' if ':' in host else f'{host}:{port}'
+    main = replace(conf.main, gunicorn_bind=bind, gunicorn_workers=1, gunicorn_timeout=0, gunicorn_graceful_timeout=1)
     hot_deploy = replace(conf.hot_deploy, check_timeout=_NO_LIMIT)
     return replace(
         settings,

@@ -53,6 +53,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument('--env-file', type=Path)
     parser.add_argument('--secret-key', default='')
     parser.add_argument('--dev', action='store_true', help='for development: one worker, no timeouts, tracebacks in answers')
+    parser.add_argument('--host', default='127.0.0.1', help='of --dev')
     parser.add_argument('--debug-port', type=int, default=0)
     parser.add_argument('--wait-for-debugger', action='store_true')
     parser.add_argument('--ready-fd', type=int, default=-1)
@@ -72,7 +73,7 @@ def _run(arguments: argparse.Namespace, report: StartReport) -> None:
     settings = load_settings(directory, arguments.secret_key or os.environ.pop('ZATO_SECRET_KEY', ''))
     os.chdir(directory.path)
     if arguments.dev:
-        settings = for_development(settings, arguments.debug_port, is_waiting=arguments.wait_for_debugger)
+        settings = for_development(settings, arguments.host, arguments.debug_port, is_waiting=arguments.wait_for_debugger)
     settings.odb.preload()
     application = ServerApplication(settings, report, to_stdout=arguments.fg)
     gc.collect()

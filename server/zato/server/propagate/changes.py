@@ -17,7 +17,7 @@ from sqlalchemy import select
 from zato.common.config.field import clean_name, is_variable, shown
 from zato.common.config.kind import Kind, kinds
 from zato.common.config.option import nearest, to_bool
-from zato.common.config.stored import StoredObject, Target, masked, missing_settings, read_settings
+from zato.common.config.stored import StoredObject, Target, check_together, masked, missing_settings, read_settings
 from zato.common.crypto import Cipher, new_password
 from zato.common.exception import BadRequest, Conflict, CryptoError, HTTPException, NotFound
 from zato.common.odb.tables import audit, config_object
@@ -53,6 +53,8 @@ class ChangeSet:
         self._load(read)
         planned = self._plan_all(read)
         self._check_names()
+        for item, kind in self._touched():
+            check_together(kind, item, self._problem)
         keys = self._check_keys()
         references = self._check_references()
         self._raise_problems()

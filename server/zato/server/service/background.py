@@ -11,6 +11,7 @@ import gevent
 from gevent.event import Event
 
 from zato.common.exception import ServiceUnavailable
+from zato.server.config.cooperation import Stopped
 
 logger = logging.getLogger(__name__)
 
@@ -32,16 +33,11 @@ class Background:
         self, what: str, cid: str, function: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> gevent.Greenlet[..., Any]:
         """Raises ServiceUnavailable where there are too many already. What the function raises is logged; what: how."""
-        return self.start(_logged, what, cid, function, args, kwargs)
+        return self._start(_Spawned(what, cid, function, args, kwargs))
 
     def start(self, function: Callable[..., Any], *args: Any) -> gevent.Greenlet[..., Any]:
         """As `spawn`, for what raises nothing."""
-        self._check(1)
-        greenlet = gevent.Greenlet(function, *args)
-        self._greenlets.add(greenlet)
-        greenlet.rawlink(self._greenlets.discard)  # that is called even if it is killed before it has begun
-        greenlet.start()
-        return greenlet
+        return self._start(gevent.Greenlet(function, *args))
 
     def start_all(self, function: Callable[..., Any], items: Sequence[Any], *args: Any) -> None:
         """As `start`, with each of `items` as the first argument. If there is no room for all of them, none is started."""
@@ -71,8 +67,15 @@ class Background:
         self.join(timeout)
 
     def kill(self) -> None:
-        """End all."""
-        gevent.killall(list(self._greenlets), block=False)
+        """End all: Stopped is thrown into them."""
+        gevent.killall(list(self._greenlets), exception=Stopped, block=False)
+
+    def _start(self, greenlet: gevent.Greenlet[..., Any]) -> gevent.Greenlet[..., Any]:
+        self._check(1)
+        self._greenlets.add(greenlet)
+        greenlet.rawlink(self._greenlets.discard)  # that is called even if it is killed before it has begun
+        greenlet.start()
+        return greenlet
 
     def _check(self, more: int) -> None:
         """Raises ServiceUnavailable."""
@@ -82,11 +85,34 @@ class Background:
             raise ServiceUnavailable(msg=text)
 
 
-def _logged(what: str, cid: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    try:
-        return function(*args, **kwargs)
-    except gevent.GreenletExit:
-        return None  # the worker stops
-    except BaseException:  # whatever users' code raises is its failure, not the worker's end
-        logger.exception('%s failed (cid: %s)', what, cid, extra={'action': 'background.failed', 'cid': cid})
-        return None
+class _Spawned(gevent.Greenlet):  # type: ignore[type-arg]  # at runtime it takes none
+    """One that fails does so as any other does, but is logged: gevent would print it, and end the process for SystemExit."""
+
+    def __init__(
+        self, what: str, cid: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        super().__init__(self._call, what, cid, function, args, kwargs)
+        self._error: BaseException | None = None
+
+    @property
+    def exception(self) -> BaseException | None:
+        return self._error or super().exception
+
+    def successful(self) -> bool:
+        return self._error is None and super().successful()
+
+    def _raise_exception(self) -> None:
+        """That is what `get` and `gevent.joinall` call where it is not successful."""
+        if self._error is not None:
+            raise self._error
+        super()._raise_exception()  # type: ignore[misc]  # gevent's types do not have it
+
+    def _call(self, what: str, cid: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except gevent.GreenletExit:
+            raise  # it was killed, which is no error
+        except BaseException as e:
+            logger.exception('%s failed (cid: %s)', what, cid, extra={'action': 'background.failed', 'cid': cid})
+            self._error = e
+            return None

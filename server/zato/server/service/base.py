@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import gevent
 
 from zato.server.service.facades import Member, Outgoing
-from zato.server.service.invocation import invoke_with_options
+from zato.server.service.invocation import InvokeOptions, invoke_with_options, only_payload
 from zato.server.service.naming import service_name
 from zato.server.service.simpleio.payload import Payload, content_of
 from zato.server.service.wsgi import wsgi_environ
@@ -229,33 +229,24 @@ class Service:
     ) -> Any:
         """Run another service in this process and return its response's payload.
 
-        Keyword arguments that are not named here become the payload where none is given. timeout: seconds, 0 for none.
+        Keyword arguments that are not named here are the payload where none is given. timeout: seconds, 0 for none.
         serialize: return JSON. as_bunch: dicts as Bunch. skip_response_elem: without the one key that wraps a response.
 
         The target's exceptions come through as they are. Raises ServiceMissingException, a KeyError, for an unknown service,
         Inactive for one that is inactive, ZatoException where a service would invoke itself, and InvocationTimeout where the
-        time is over, unless raise_timeout is False: then it returns None. ValueError for a timeout that is no number.
+        time is over, unless raise_timeout is False: then it returns None. ValueError for a timeout that is no number,
+        TypeError for a keyword argument that is not named here beside a payload.
         """
-        if kwargs and isinstance(payload, str) and not payload:
-            payload = kwargs
+        if kwargs:
+            payload = only_payload(payload, kwargs)
         invoker = self._invoker
         needs_more = timeout or serialize or as_bunch or skip_response_elem or transport
         if not needs_more and data_format == 'dict' and channel == 'invoke':
             return invoker.invoke_from(self._call, name, payload)
-        return invoke_with_options(
-            invoker,
-            self._call,
-            name,
-            payload,
-            channel=channel,
-            data_format=data_format,
-            transport=transport,
-            serialize=serialize,
-            as_bunch=as_bunch,
-            timeout=timeout,
-            raise_timeout=raise_timeout,
-            skip_response_elem=skip_response_elem,
+        options = InvokeOptions(
+            channel, data_format, transport, serialize, as_bunch, timeout, raise_timeout, skip_response_elem
         )
+        return invoke_with_options(invoker, self._call, name, payload, options)
 
     def invoke_async(
         self,
@@ -276,13 +267,13 @@ class Service:
 
         Returns its cid at once. callback: a service, several, or `self`, invoked with the result; without it, the service
         `<this one's>-async-callback` if there is one. environ: what the target finds in `self.environ`. expiration and
-        zato_ctx have no effect.
-        Raises ServiceMissingException, Inactive, ValueError for a callback that does not exist.
+        zato_ctx have no effect. Other keyword arguments are as in `invoke`.
+        Raises ServiceMissingException, Inactive, ValueError for a callback that does not exist, TypeError.
         """
         return self._invoker.invoke_async_from(
             self._call,
             name,
-            kwargs if kwargs and isinstance(payload, str) and not payload else payload,
+            only_payload(payload, kwargs) if kwargs else payload,
             channel=channel,
             data_format=data_format,
             transport=transport,
@@ -321,17 +312,20 @@ class Service:
         gevent.sleep(sec)
 
     def spawn(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> gevent.Greenlet[..., Any]:
-        """Run a function in the background, in memory only. What it raises is logged."""
+        """Run a function in the background, in memory only. What it raises is logged, and raised by `get` of the result."""
         return self._invoker.background.spawn(f'{function!r} of service {self.name}', self.cid, function, *args, **kwargs)
 
     run_in_thread = spawn
 
     def log_input(self, user_msg: str = '', level: int = logging.INFO, suppress_keys: list[str] | None = None) -> None:
-        """Log the input. suppress_keys: whose values are masked, unless they are in text that is not parsed."""
+        """Log the input. Values of elements that are declared as secrets are masked, and of those in suppress_keys.
+
+        Text that is not parsed is logged as it is.
+        """
         self._log('request', self.request.payload, user_msg, level, suppress_keys)
 
     def log_output(self, user_msg: str = '', level: int = logging.INFO, suppress_keys: list[str] | None = None) -> None:
-        """Log the response. suppress_keys: whose values are masked."""
+        """Log the response. Values of elements that are declared as secrets are masked, and of those in suppress_keys."""
         self._log('response', self.response.payload, user_msg, level, suppress_keys)
 
     def translate(self, *args: Any, **kwargs: Any) -> Any:
@@ -339,8 +333,10 @@ class Service:
         return self._facade('translate')
 
     def _log(self, what: str, data: Any, user_msg: str, level: int, suppress_keys: list[str] | None) -> None:
-        if suppress_keys:
-            data = _masked(data, frozenset(suppress_keys))
+        io = self._call.service.io
+        names = frozenset(suppress_keys or ()) | (io.masked if io is not None else frozenset())
+        if names:
+            data = _masked(data, names)
         before = f'{user_msg} ' if user_msg else ''
         self.logger.log(level, '%s%s of %s (cid: %s): %s', before, what, self.name, self.cid, data)
 

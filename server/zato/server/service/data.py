@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from bunch import bunchify
 
-from zato.common.exception import NotAvailable
+from zato.common.exception import NotAvailable, SerialisationError
 from zato.server.http.form import parse_form, parse_pairs
 from zato.server.service.input import Input, to_input
 
 if TYPE_CHECKING:
     from zato.server.http.message import Request as HTTPMessage
+    from zato.server.service.simpleio.lists import Lists
 
 #: Attributes of requests that come through what this server does not have yet.
 _LATER = {
@@ -28,12 +29,10 @@ _SAME = object()
 class HTTPData:
     """`self.request.http`: what only a request over HTTP has. Without one, everything in it is empty."""
 
-    __slots__ = ('_body', '_get', '_message', '_post', 'params')
+    __slots__ = ('_get', '_message', '_post', 'params')
 
-    def __init__(self, message: HTTPMessage | None, params: dict[str, str] | None = None, body: bytes = b'') -> None:
-        """body: decompressed."""
+    def __init__(self, message: HTTPMessage | None, params: dict[str, str] | None = None) -> None:
         self._message = message
-        self._body = body
         self._get: Input | None = None
         self._post: Input | None = None
         self.params = Input(params or {})  #: from the URL path's pattern
@@ -72,7 +71,7 @@ class HTTPData:
         """Fields of a form in the body, files among them; empty if the body is no form."""
         if self._post is None:
             message = self._message
-            form = parse_form(self._body, message.headers.get(b'content-type', b'')) if message is not None else None
+            form = parse_form(message.body, message.headers.get(b'content-type', b'')) if message is not None else None
             self._post = Input(form or {})
         return self._post
 
@@ -92,6 +91,7 @@ class Request:
     channel_params: dict[str, Any] | None = None
     _fields: Any = _SAME
     _is_message_first = False
+    _is_text = False
     _message: HTTPMessage | None = None
     _path: dict[str, str] | None = None
     _input: Any = None
@@ -122,6 +122,10 @@ class Request:
         self._fields = fields
         self._is_message_first = is_message_first
 
+    def expect_text(self) -> None:
+        """What it is made of does not tell a list of one from a single value."""
+        self._is_text = True
+
     @property
     def text(self) -> Any:
         return self.raw_request
@@ -143,7 +147,7 @@ class Request:
     @property
     def http(self) -> HTTPData:
         if self._http is None:
-            self._http = HTTPData(self._message, self._path, self.raw_request if self._message is not None else b'')
+            self._http = HTTPData(self._message, self._path)
         return self._http
 
     @property
@@ -151,12 +155,15 @@ class Request:
         """Are the URL's parameters part of the input?"""
         return self.channel_params is not None
 
-    def merged(self) -> Any:
-        """What the input is made of: the payload's fields and the URL's parameters."""
+    def merged(self, lists: Lists | None = None) -> Any:
+        """What the input is made of: the payload's fields and the URL's parameters. lists: where it has any."""
         params = self.channel_params
-        if params is None and self._fields is _SAME:
+        if params is None and self._fields is _SAME and not self._is_text:
             return self.payload
         fields = self.payload if self._fields is _SAME else self._fields
+        if lists is not None:
+            fields = lists.whole(fields) if self._is_text else fields
+            params = lists.named(params) if params else params
         if not params:
             return fields
         if isinstance(fields, dict):
@@ -164,7 +171,7 @@ class Request:
         if isinstance(fields, list) and all(isinstance(item, dict) for item in fields):
             return [{**params, **item} if self._is_message_first else {**item, **params} for item in fields]
         if fields is None or fields in ('', b''):
-            return params
+            return params if lists is None else lists.whole(params)
         return fields
 
     def to_bunch(self) -> Any:
@@ -206,14 +213,18 @@ class Response:
     def headers(self, headers: dict[str, str]) -> None:
         self._headers = dict(headers)
 
-    @property
-    def header_lines(self) -> tuple[tuple[bytes, bytes], ...]:
-        """`headers`, as they are sent, but for a content type, which goes over `content_type`."""
+    def take_header_lines(self) -> tuple[tuple[bytes, bytes], ...]:
+        """`headers`, as they are sent, but for a content type, which becomes `content_type`. Raises SerialisationError."""
         if not self._headers:
             return ()
-        lines = {k.encode('latin-1'): v.encode('latin-1') for k, v in self._headers.items()}
-        for name in [name for name in lines if name.lower() == b'content-type']:
-            self.content_type = lines.pop(name).decode('latin-1')
+        lines = {}
+        for name, value in self._headers.items():
+            try:
+                lines[str(name).encode('latin-1')] = str(value).encode('latin-1')
+            except UnicodeEncodeError:
+                raise SerialisationError(msg=f'The response has a header, {name!r}, that is not latin-1') from None
+        for line in [line for line in lines if line.lower() == b'content-type']:
+            self.content_type = lines.pop(line).decode('latin-1')
         return tuple(lines.items())
 
     def __len__(self) -> int:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from bunch import Bunch
 
+from zato.server.http.turns import Turns
+
 if TYPE_CHECKING:
     # To a type checker it is assignable to any model, since that is what it is where a model is declared.
     _Base = Any
@@ -67,8 +69,15 @@ def input_class(names: Iterable[str]) -> type[Input]:
 
 def to_input(value: Any) -> Any:
     """Dicts as Input, however deep they are."""
+    return _to_input(value, Turns())
+
+
+def _to_input(value: Any, turns: Turns) -> Any:
     if isinstance(value, dict):
-        return Input({key: to_input(item) for key, item in value.items()})
+        out = Input()
+        for key, item in turns.over(value.items()):
+            out[key] = _to_input(item, turns) if isinstance(item, dict | list) else item
+        return out
     if isinstance(value, list):
-        return [to_input(item) for item in value]
+        return [_to_input(item, turns) for item in turns.over(value)]
     return value

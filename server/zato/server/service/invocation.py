@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import logging
 import math
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gevent
 from bunch import bunchify
 
 from zato.common.api import CHANNEL
-from zato.common.exception import TimeoutException, ZatoException
+from zato.common.exception import BadRequest, TimeoutException, ZatoException
 from zato.server.http.json import decode, encode
+from zato.server.pattern import callback
+from zato.server.pattern.callback import name_of, now_utc, utc_text
 from zato.server.service.call import Call
 from zato.server.service.channel_info import channel_of_type
 from zato.server.service.data import Request
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from zato.server.service.base import Service
     from zato.server.service.invoker import Invoker
-
-logger = logging.getLogger(__name__)
 
 
 class InvocationTimeout(TimeoutException, gevent.Timeout):
@@ -36,41 +37,43 @@ class InvocationTimeout(TimeoutException, gevent.Timeout):
     __repr__ = Exception.__repr__
 
 
+class InvokeOptions(NamedTuple):
+    """Those of `Service.invoke`, as documented there."""
+
+    channel: str
+    data_format: str
+    transport: str
+    serialize: bool
+    as_bunch: bool
+    timeout: float
+    raise_timeout: bool
+    skip_response_elem: bool
+
+
 def invoke_with_options(
-    invoker: Invoker,
-    caller: Call,
-    target: str | type[Service],
-    payload: Any,
-    *,
-    channel: str,
-    data_format: str,
-    transport: str,
-    serialize: bool,
-    as_bunch: bool,
-    timeout: float,
-    raise_timeout: bool,
-    skip_response_elem: bool,
+    invoker: Invoker, caller: Call, target: str | type[Service], payload: Any, options: InvokeOptions
 ) -> Any:
     """As documented at `Service.invoke`."""
-    name = target if isinstance(target, str) else target.get_name()
-    payload = prepared(payload, data_format)
+    name, timeout, data_format = name_of(target), options.timeout, options.data_format
+    payload = prepared(payload, data_format, caller.cid)
     timer = gevent.Timeout(_checked(timeout) or None)
     timer.start()
     try:
-        response = invoker.invoke_from(caller, name, payload, channel_of_type(channel), data_format, transport)
+        channel = channel_of_type(options.channel)
+        response = invoker.invoke_from(caller, name, payload, channel, data_format, options.transport)
     except gevent.Timeout as e:
         if e is not timer:
             raise
-        if not raise_timeout:
+        if not options.raise_timeout:
             return None
         raise InvocationTimeout(name, timeout, caller.cid) from None
     finally:
         timer.close()
-    if skip_response_elem:
+    if options.skip_response_elem:
         response = without_response_elem(response)
-    if as_bunch:
+    if options.as_bunch:
         response = bunchify(response)
-    return encode(response).decode() if serialize else response
+    return encode(response).decode() if options.serialize else response
 
 
 def _checked(timeout: float | None) -> float | None:
@@ -80,13 +83,23 @@ def _checked(timeout: float | None) -> float | None:
     return None if timeout == math.inf else timeout
 
 
-def prepared(payload: Any, data_format: str, *, to_json_string: bool = False) -> Any:
-    """The payload as the target gets it. Raises BadRequest for text that should be JSON and is not."""
+def only_payload(payload: Any, keywords: dict[str, Any]) -> dict[str, Any]:
+    """Keyword arguments that no option has are the payload where there is none. Raises TypeError where there is one."""
+    if isinstance(payload, str) and not payload:
+        return keywords
+    raise TypeError(f'Unknown keyword arguments: {", ".join(keywords)}; they would be the payload, but another one is given')
+
+
+def prepared(payload: Any, data_format: str, cid: str, *, to_json_string: bool = False) -> Any:
+    """The payload as the target gets it. Raises ZatoException for text that should be JSON and is not. cid: the caller's."""
     if to_json_string:
         return encode(payload).decode()
-    if data_format == 'json' and isinstance(payload, str | bytes) and payload:
+    if data_format != 'json' or not isinstance(payload, str | bytes) or not payload:
+        return payload
+    try:
         return decode(payload.encode() if isinstance(payload, str) else payload)
-    return payload
+    except (BadRequest, UnicodeEncodeError) as e:  # the caller has made it, not the caller's client
+        raise ZatoException(cid, 'The payload of an invocation whose data_format is json is not valid JSON') from e
 
 
 def without_response_elem(response: Any) -> Any:
@@ -99,12 +112,7 @@ def without_response_elem(response: Any) -> Any:
 
 
 def call_back(
-    invoker: Invoker,
-    source: str,
-    call: Call,
-    callbacks: tuple[str, ...],
-    response: Any,
-    error: BaseException | None,
+    invoker: Invoker, source: str, call: Call, callbacks: Sequence[str], response: Any, error: BaseException | None
 ) -> None:
     """Invoke the callbacks of an asynchronous call, whether it went well or not; what they raise is logged.
 
@@ -118,33 +126,20 @@ def call_back(
         'source': source,
         'target': call.service.name,
         'cid': call.cid,
-        'req_ts_utc': call.started_utc.replace(tzinfo=None).isoformat(),
-        'resp_ts_utc': datetime.now(UTC).replace(tzinfo=None).isoformat(),
+        'req_ts_utc': utc_text(call.started_utc),
+        'resp_ts_utc': now_utc(),
     }
     fields = {**response, **told} if isinstance(response, dict) else told
     for name in callbacks:
-        try:
-            run = Call(
-                invoker.find(name),
-                invoker.cids.new(),
-                channel_of_type(CHANNEL.INVOKE_ASYNC_CALLBACK),
-                None,
-                None,
-                call.principal,
-            )
-            run.in_reply_to = call.cid
-            if call._environ is not None:
-                run.environ = call._environ
-            request = Request(response, response)
-            request.look_in(fields, is_message_first=True)
-            invoker.run(run, request)
-        except gevent.GreenletExit:
-            raise
-        except BaseException:  # whatever a service raises is its failure, not the worker's end
-            logger.exception(
-                'Callback %s of service %s failed (cid: %s)',
-                name,
-                call.service.name,
-                call.cid,
-                extra={'action': 'callback.failed', 'cid': call.cid},
-            )
+        callback.call_back(name, call.service.name, call.cid, partial(_run_callback, invoker, name, call, response, fields))
+
+
+def _run_callback(invoker: Invoker, name: str, call: Call, response: Any, fields: dict[str, Any]) -> None:
+    channel = channel_of_type(CHANNEL.INVOKE_ASYNC_CALLBACK)
+    run = Call(invoker.find(name), invoker.cids.new(), channel, None, None, call.principal)
+    run.in_reply_to = call.cid
+    if call._environ is not None:
+        run.environ = call._environ
+    request = Request(response, response)
+    request.look_in(fields, is_message_first=True)
+    invoker.run(run, request)

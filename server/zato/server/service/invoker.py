@@ -11,7 +11,8 @@ import gevent
 from gevent import get_hub
 
 from zato.common.exception import Inactive, ServiceMissingException, ZatoException
-from zato.server.config.cooperation import Interrupted
+from zato.server.config.cooperation import Interrupted, Stopped
+from zato.server.pattern.callback import name_of, names_of
 from zato.server.security.principal import Principal
 from zato.server.service.background import Background
 from zato.server.service.base import Service
@@ -23,7 +24,7 @@ from zato.server.service.invocation import call_back, prepared
 from zato.server.service.simpleio.payload import Payload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from zato.server.service.channel_info import ChannelInfo
     from zato.server.service.compiled import CompiledService
@@ -103,7 +104,7 @@ class Invoker:
         transport: str = '',
     ) -> Any:
         """`self.invoke` without options: as documented there."""
-        compiled = self.find(target if isinstance(target, str) else target.get_name())
+        compiled = self.find(target if isinstance(target, str) else name_of(target))
         if compiled is caller.service:
             raise ZatoException(caller.cid, f'Service {compiled.name} cannot invoke itself')
         call = Call(compiled, caller.cid, channel, caller.message, caller, caller.principal)
@@ -116,9 +117,11 @@ class Invoker:
             request.set_message(call.message)
         return self.run(call, request).payload
 
-    def invoke_apart(self, caller: Call, target: str, payload: Any, *, cid: str, channel: str, in_reply_to: str = '') -> Any:
-        """Run a service on behalf of one that may have ended meanwhile, as patterns and callbacks do."""
-        call = Call(self.find(target), cid, channel_of_type(channel), None, None, caller.acting)
+    def invoke_apart(
+        self, principal: Principal, target: str, payload: Any, *, cid: str, channel: str, in_reply_to: str = ''
+    ) -> Any:
+        """Run a service on behalf of one that may have ended meanwhile, as patterns do. principal: who acts."""
+        call = Call(self.find(target), cid, channel_of_type(channel), None, None, principal)
         call.in_reply_to = in_reply_to
         return self.run(call, Request(payload, payload)).payload
 
@@ -144,7 +147,7 @@ class Invoker:
     ) -> str:
         """`self.invoke_async`: as documented there."""
         call = Call(
-            self.find(target if isinstance(target, str) else target.get_name()),
+            self.find(name_of(target)),
             cid or self.cids.new(),
             channel_of_type(channel),
             None,
@@ -152,7 +155,7 @@ class Invoker:
             caller.acting,
         )
         if data_format != 'dict' or to_json_string:
-            payload = prepared(payload, data_format, to_json_string=to_json_string)
+            payload = prepared(payload, data_format, caller.cid, to_json_string=to_json_string)
             call.data_format = data_format
         if transport:
             call.transport = transport
@@ -164,6 +167,9 @@ class Invoker:
     def running_while(self, call: Call, pieces: Iterator[bytes]) -> Iterator[bytes]:
         """The same pieces of a streamed response; the call counts as running until they have been sent, or are closed."""
         return StreamingCall(self.running, call, pieces)
+
+    def exists(self, name: str) -> bool:
+        return self.store.get(name) is not None
 
     def find(self, name: str) -> CompiledService:
         """Raises ServiceMissingException, Inactive."""
@@ -198,13 +204,17 @@ class Invoker:
         service._call = Call(compiled, caller.cid, INVOKE, caller.message, caller, caller.principal)
         return service
 
-    def cancel(self, cid: str) -> int:
-        """End the calls that have this cid: they raise, wherever they wait, and their callers are told. Returns how many."""
+    def cancel(self, cid: str, who: str) -> int:
+        """End the calls that have this cid: they raise, wherever they wait, and their callers are told. Returns how many.
+
+        who: has asked for it, for the log.
+        """
         calls = [call for call in self.running if call.cid == cid]
         greenlets = {call.greenlet for call in calls}
         if calls:
             names = ', '.join(sorted({call.service.name for call in calls}))
-            logger.warning('Cancelled: %s (cid: %s)', names, cid, extra={'action': 'service.cancelled', 'cid': cid})
+            extra = {'action': 'service.cancelled', 'cid': cid}
+            logger.warning('Cancelled by %s: %s (cid: %s)', who, names, cid, extra=extra)
         for greenlet in greenlets:
             get_hub().loop.run_callback(self._throw, greenlet, cid)
         return len(greenlets)
@@ -226,7 +236,7 @@ class Invoker:
         io = compiled.io
         assert io is not None
         assert io.parse is not None
-        request._input = parsed = io.parse(request.merged(), service)
+        request._input = parsed = io.parse(request.merged(io.lists), service)
         if io.secrets:
             self._encrypt(service, parsed, io.secrets)
         params = request.channel_params
@@ -247,29 +257,24 @@ class Invoker:
         if not greenlet.dead and any(call.cid == cid and call.greenlet is greenlet for call in self.running):
             greenlet.throw(Cancelled(f'The call with cid {cid} was cancelled'))
 
-    def _callbacks(self, caller: Call, callback: Any) -> tuple[str, ...]:
+    def _callbacks(self, caller: Call, callback: Any) -> list[str]:
         """Raises ValueError."""
-        if not callback:
-            name = f'{caller.service.name}{_CALLBACK_SUFFIX}'
-            return (name,) if self.store.get(name) is not None else ()
-        items = (callback,) if isinstance(callback, str) or hasattr(callback, 'get_name') else tuple(callback)
-        names = tuple(item if isinstance(item, str) else item.get_name() for item in items)
-        for name in names:
-            if self.store.get(name) is None:
-                raise ValueError(f'There is no service {name} to call back')
-        return names
+        if callback:
+            return names_of(callback, 'callback', self.exists)
+        name = f'{caller.service.name}{_CALLBACK_SUFFIX}'
+        return [name] if self.exists(name) else []
 
-    def _start(self, call: Call, payload: Any, callbacks: tuple[str, ...] = (), source: str = '') -> None:
+    def _start(self, call: Call, payload: Any, callbacks: Sequence[str] = (), source: str = '') -> None:
         """source: the service that makes the call; not its call itself, with all that it has received."""
         self.background.start(self._run_in_background, call, payload, callbacks, source)
 
-    def _run_in_background(self, call: Call, payload: Any, callbacks: tuple[str, ...], source: str) -> None:
+    def _run_in_background(self, call: Call, payload: Any, callbacks: Sequence[str], source: str) -> None:
         call.greenlet = gevent.getcurrent()
         response, error = None, None
         try:
             response = self.run(call, Request(payload, payload)).payload
-        except gevent.GreenletExit:
-            return  # the worker stops, and has logged what it cuts off
+        except Stopped:
+            return  # the worker has logged what it cuts off
         except BaseException as e:  # whatever a service raises is its failure, not the worker's end
             error = e
             logger.exception(

@@ -49,7 +49,7 @@ _PARTS: Final[dict[str, type[Any]]] = {
     'self.time': time.Time,
     **{cls.__name__: cls for cls in (lru.Entry, Model, ModelCtx, hooks.PubSubHook, hooks.WSXHook, hooks.WSXAdapter)},
 }
-_OURS: Final = frozenset({'look_in', 'merged', 'header_lines', 'set_message'})  #: not for services
+_OURS: Final = frozenset({'look_in', 'merged', 'take_header_lines', 'set_message'})  #: not for services
 _HOOK: Final = re.compile(r'(handle|accept|(before|after|validate|finalize)_\w+)').fullmatch
 _COMMENT: Final = re.compile(r'^ +(?:self\.)?([a-z]\w*)[:\s].*?  #: (.+)$', re.MULTILINE)
 

@@ -40,16 +40,16 @@ class WorkerCalls:
         """
         text = encode(payload).decode()
         answers = self._ask_all('invoke', timeout, _arguments(name, text, timeout, principal))
-        return {str(pid): self._shown(pid, answer) for pid, answer in answers.items()}
+        return {str(pid): shown(pid, answer) for pid, answer in answers.items()}
 
     def invoke_one(self, pid: int, name: str, payload: Any, timeout: float, principal: Principal) -> dict[str, Any]:
         """As `invoke_all`, in one worker."""
         arguments = _arguments(name, encode(payload).decode(), timeout, principal)
-        return self._shown(pid, self._ask(pid, 'invoke', timeout, arguments))
+        return shown(pid, self._ask(pid, 'invoke', timeout, arguments))
 
-    def cancel_all(self, cid: str) -> int:
+    def cancel_all(self, cid: str, principal: Principal) -> int:
         """End the calls that have this cid, in whichever worker they are. Returns how many greenlets were told."""
-        answers = self._ask_all('cancel', _PATIENCE, {'cid': cid})
+        answers = self._ask_all('cancel', _PATIENCE, {'cid': cid, 'who': principal.name})
         return sum(answer for answer in answers.values() if isinstance(answer, int))
 
     def invoke_here(
@@ -84,12 +84,13 @@ class WorkerCalls:
         except IPCError as e:
             return e
 
-    @staticmethod
-    def _shown(pid: int, answer: Any) -> dict[str, Any]:
-        if isinstance(answer, IPCError):
-            answer = {'is_ok': False, 'error': answer.msg}
-        data = decode(answer['data'].encode()) if answer['is_ok'] else None
-        return {'is_ok': answer['is_ok'], 'pid': pid, 'pid_data': data, 'error_info': answer.get('error', '')}
+
+def shown(pid: int, answer: Any) -> dict[str, Any]:
+    """What a worker has answered, or the IPCError, as services see it."""
+    if isinstance(answer, IPCError):
+        answer = {'is_ok': False, 'error': answer.msg}
+    data = decode(answer['data'].encode()) if answer['is_ok'] else None
+    return {'is_ok': answer['is_ok'], 'pid': pid, 'pid_data': data, 'error_info': answer.get('error', '')}
 
 
 def _arguments(name: str, payload: str, timeout: float, principal: Principal) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from zato.common.config.field import reference, setting
 from zato.common.config.kind import kind
-from zato.common.config.origins import parse_origins
+from zato.common.config.origins import ANY, NULL, parse_origins
 
 PATH_FIRST, QUERY_FIRST = 'path-over-qs', 'qs-over-path'
 MESSAGE_FIRST, URL_FIRST = 'msg-over-channel-params', 'channel-params-over-msg'
@@ -36,6 +36,14 @@ def check_header(value: Any) -> None:
     """Raises ValueError."""
     if not value.isascii():
         raise ValueError('must be ASCII')
+
+
+def check_together(channel: Any) -> None:
+    """Raises ValueError."""
+    if channel.cors_credentials and {ANY, NULL} & parse_origins(channel.cors_origins):
+        raise ValueError(
+            '`cors_credentials` needs `cors_origins` that are named; with * or null any page could act as its visitor'
+        )
 
 
 def check_url_path(path: Any) -> None:
@@ -70,6 +78,7 @@ def check_url_path(path: Any) -> None:
     enmasse=('channel_rest', 'channel_plain_http', 'http_soap'),
     command='rest-channel',
     is_top_level_command=True,
+    check=check_together,
 )
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelREST:

@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 from zato.common.exception import ZatoException
 
 #: What a service's SimpleIO says about a format: 'csv_delimiter', 'xml_root' and the like. Unknown ones are ignored.
+#: response_elem: the one key that the service's output has around it, if any. json_exact: must floats keep their digits?
 Options = Mapping[str, Any]
 
 
@@ -40,6 +41,12 @@ def dicts(payload: Any) -> Any:
     if isinstance(payload, dict):
         return payload
     return payload if isinstance(payload, list) and all(issubclass(cls, dict) for cls in set(map(type, payload))) else None
+
+
+def unwrapped(payload: Any, options: Options) -> Any:
+    """Without the response element, of formats that have another way to name the response, or none."""
+    elem = options.get('response_elem')
+    return payload[elem] if elem and type(payload) is dict and payload.keys() == {elem} else payload
 
 
 _BYTES: Final = (bytes, bytearray, memoryview)

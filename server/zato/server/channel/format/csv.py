@@ -12,7 +12,7 @@ from io import StringIO
 from typing import Any, Final
 
 from zato.common.exception import BadRequest, ZatoException
-from zato.server.channel.format.base import Options, dicts, verbatim
+from zato.server.channel.format.base import Options, dicts, unwrapped, verbatim
 from zato.server.channel.format.plain import plain, text
 from zato.server.http.content_type import charset_of, decode
 from zato.server.http.turns import LONG, Turns, in_turns
@@ -49,7 +49,7 @@ class CSV:
     def write(self, payload: Any, options: Options) -> tuple[bytes, bytes]:
         """From a dict or a list of dicts, whose columns come in the order in which they first appear, or a list of lists."""
         body = verbatim(payload)
-        return _to_csv(payload, options) if body is None else body, CONTENT_TYPE
+        return _to_csv(unwrapped(payload, options), options) if body is None else body, CONTENT_TYPE
 
 
 FORMAT: Final = CSV()

@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import quote_plus
 
 from zato.common.exception import UnsupportedMediaType, ZatoException
-from zato.server.channel.format.base import Options, dicts, verbatim
+from zato.server.channel.format.base import Options, dicts, unwrapped, verbatim
 from zato.server.channel.format.plain import plain, text
 from zato.server.http.form import MULTIPART, URLENCODED, FormFile, parse_form
 from zato.server.http.turns import Turns
@@ -39,7 +39,7 @@ class Form:
     def write(self, payload: Any, options: Options) -> tuple[bytes, bytes]:
         """Lists become repeated keys."""
         body = verbatim(payload)
-        return _to_form(payload) if body is None else (body, CONTENT_TYPE)
+        return _to_form(unwrapped(payload, options)) if body is None else (body, CONTENT_TYPE)
 
 
 FORMAT: Final = Form()

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from zato.server.channel.format.base import Options, dicts, verbatim
 from zato.server.channel.format.plain import in_own_form, own_form
-from zato.server.http.json import decode, encoder
+from zato.server.http.json import decode, decode_exactly, encoder
 
 CONTENT_TYPE: Final = b'application/json'
 _WHITE_SPACE: Final = b' \t\r\n'
@@ -20,7 +20,9 @@ class JSON:
 
     def read(self, body: bytes, content_type: bytes, options: Options) -> Any:
         """White space alone is empty too."""
-        return decode(body) if body.strip(_WHITE_SPACE) else None
+        if not body.strip(_WHITE_SPACE):
+            return None
+        return decode_exactly(body) if options.get('json_exact') else decode(body)
 
     def fields(self, payload: Any) -> Any:
         return dicts(payload)

@@ -1,6 +1,6 @@
 """XML 1.0. What a client could have the parser fetch or expand comes with a DOCTYPE: documents that have one are refused.
 
-Options: xml_root or response_elem (the name of a response's root, 'response'), xml_namespace (of all its elements, none).
+Options: xml_root, or else response_elem (name of a response's root, 'response'), xml_namespace (of all its elements, none).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element, ElementTree, ParseError, SubElement, 
 from xml.parsers.expat import ErrorString
 
 from zato.common.exception import BadRequest, ZatoException
-from zato.server.channel.format.base import Options, verbatim
+from zato.server.channel.format.base import Options, unwrapped, verbatim
 from zato.server.channel.format.plain import plain, text
 from zato.server.channel.format.xml_element import ALL, Siblings, XMLElement, children_of
 from zato.server.channel.format.xml_writer import MAX_DEPTH, document, is_name, is_namespace
@@ -34,6 +34,12 @@ _DECLARED: Final = re.compile(rb'<\?xml[ \t\r\n][^>]{0,200}?encoding[ \t\r\n]*=[
 _DOCTYPE: Final = re.compile(rb'(?>[ \t\r\n]+|<\?.*?\?>|<!--.*?-->)*+<!DOCTYPE', re.DOTALL).match
 #: The parser would take it for UTF-16, or for a second byte order mark, whatever encoding it is told.
 _MISLEADING: Final = re.compile(rb'.?\0|\xfe|\xff|\xef\xbb\xbf', re.DOTALL).match
+
+#: The parser repeats the name of a namespace in front of each name that is in it.
+_MAX_NAMESPACE: Final = 256  #: bytes
+_LONG_NAMESPACE: Final = re.compile(
+    rb'xmlns(?::[^ \t\r\n=:]*)?[ \t\r\n]*=[ \t\r\n]*(?:"[^"]{%d}|\'[^\']{%d})' % (_MAX_NAMESPACE + 1, _MAX_NAMESPACE + 1)
+).search
 
 #: The longer ones begin with the shorter ones.
 _MARKS: Final = {
@@ -59,6 +65,8 @@ class XML:
             raise _error('it does not begin with a character of XML')
         if _DOCTYPE(found):
             raise _no_doctype()
+        if b'xmlns' in found and _LONG_NAMESPACE(found):
+            raise _error(f'the name of a namespace is longer than {_MAX_NAMESPACE} bytes')
         parser = XMLParser(target=_Target(XMLElement if len(found) <= LONG else _make_in_turns()), encoding='utf-8')
         try:
             parser.feed(found)
@@ -76,7 +84,7 @@ class XML:
     def write(self, payload: Any, options: Options) -> tuple[bytes, bytes]:
         """Keys are names of elements, lists repeated elements. Elements of ElementTree are written as they are."""
         body = verbatim(payload)
-        return document(_root(payload, options)) if body is None else body, CONTENT_TYPE
+        return document(_root(unwrapped(payload, options), options)) if body is None else body, CONTENT_TYPE
 
 
 FORMAT: Final = XML()
@@ -99,7 +107,7 @@ class _Target:
 
 
 def _make_in_turns() -> Callable[[Any, dict[Any, Any]], Element]:
-    """A class of elements, but that others run while the parser makes many."""
+    """As XMLElement, and others run while the parser makes many."""
     slices = Slices()
     left = _STEPS
 

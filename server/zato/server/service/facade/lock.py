@@ -139,6 +139,10 @@ class Locks:
             self._end(attempt.value)
 
     def _release(self, name: str, lease: Lease) -> None:
+        # In a greenlet of its own: it is let go even if whoever waits here is killed, or its time is over.
+        gevent.spawn(self._end_here, name, lease).join()
+
+    def _end_here(self, name: str, lease: Lease) -> None:
         try:
             self._end(lease)
         finally:
@@ -156,9 +160,10 @@ class Locks:
         except LeaseLost:
             extra = {'action': 'lock.expired'}
             logger.warning('Lock `%s`: its time had passed before it was let go; others may have held it', name, extra=extra)
-        except ZatoException as e:
-            extra = {'action': 'lock.not-released'}
-            logger.warning('Lock `%s` was not let go; it is free once its time has passed: %s', name, e, extra=extra)
+        except Exception as e:
+            text = 'Lock `%s` was not let go; it is free once its time has passed: %s'
+            is_own_fault = not isinstance(e, ZatoException)
+            logger.warning(text, name, e, exc_info=is_own_fault, extra={'action': 'lock.not-released'})
 
     def _forget(self, name: str, line: _Line) -> None:
         if not line.waiting and line.lease is None and self._lines.get(name) is line:
@@ -167,10 +172,10 @@ class Locks:
 
 def _checked(name: str, ttl: float, block: float) -> float:
     """The seconds to wait. Raises ValueError."""
-    if not name.isprintable() or not 1 <= len(name) <= _LONGEST_NAME:
+    if not isinstance(name, str) or not name.isprintable() or not 1 <= len(name) <= _LONGEST_NAME:
         raise ValueError(f'The name of a lock has 1 to {_LONGEST_NAME} printable characters; got {name!r:.100}')
-    if not 0 < ttl < math.inf:
-        raise ValueError(f'Lock `{name}`: ttl is in seconds, above 0; got {ttl}')
-    if not 0 <= block < math.inf:
-        raise ValueError(f'Lock `{name}`: block is in seconds, at least 0; got {block}')
+    if not isinstance(ttl, int | float) or not 0 < ttl < math.inf:
+        raise ValueError(f'Lock `{name}`: ttl is in seconds, above 0; got {ttl!r}')
+    if not isinstance(block, int | float) or not 0 <= block < math.inf:
+        raise ValueError(f'Lock `{name}`: block is in seconds, at least 0; got {block!r}')
     return _BLOCK if block is True else float(block)

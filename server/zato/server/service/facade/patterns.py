@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 from zato.server.pattern.facade import Patterns
-from zato.server.pattern.source import Source
+from zato.server.pattern.source import Apart, Source
 
 if TYPE_CHECKING:
     from zato.server.service.base import Service
@@ -13,21 +14,20 @@ if TYPE_CHECKING:
 
 def patterns_of(service: Service) -> Patterns:
     invoker, call = service._invoker, service._call
-
-    def invoke_apart(target: str, payload: Any, *, cid: str, channel: str, in_reply_to: str = '') -> Any:
-        return invoker.invoke_apart(call, target, payload, cid=cid, channel=channel, in_reply_to=in_reply_to)
-
+    background = invoker.background
     return Patterns(
         Source(
-            name=call.service.name,
             cid=call.cid,
-            new_cid=invoker.cids.new,
-            exists=lambda name: invoker.store.get(name) is not None,
+            exists=invoker.exists,
             invoke=lambda name, payload: invoker.invoke_from(call, name, payload),
             invoke_async=service.invoke_async,
-            invoke_apart=invoke_apart,
-            spawn=invoker.background.start,
-            spawn_all=invoker.background.start_all,
-            wait=invoker.background.wait,
+            spawn=background.start,
+            spawn_all=background.start_all,
+            apart=Apart(
+                name=call.service.name,
+                new_cid=invoker.cids.new,
+                invoke=partial(invoker.invoke_apart, call.acting),
+                wait=background.wait,
+            ),
         )
     )

@@ -14,9 +14,12 @@ from zato.common.exception import (
     ModelValidationError,
     SerialisationError,
 )
+from zato.server.http.turns import Turns
 from zato.server.service.input import Input, input_class
+from zato.server.service.simpleio.decimals import has_decimals
 from zato.server.service.simpleio.declaration import Declaration, Side, declaration_of
 from zato.server.service.simpleio.element import NOT_GIVEN, Elem, Float, Secret, convert, missing_value
+from zato.server.service.simpleio.lists import lists_of
 from zato.server.service.simpleio.model import OUTPUT, parse_model, parser_of
 from zato.server.service.simpleio.names import DEFAULT_RULES, NameRules
 from zato.server.service.simpleio.payload import Payload, content_of
@@ -36,23 +39,27 @@ class IO:
     """parse, render: None where the service does not declare input, or output.
 
     is_flat: is the input declared by elements? names: theirs. secrets: names of those to be encrypted.
-    format_options: as in Declaration.
+    masked: names of secrets of the input and of the output, which are not to be logged.
+    format_options: as in Declaration, and what else data formats are told of the service. lists: None where there are none.
     """
 
-    __slots__ = ('declaration', 'format_options', 'is_flat', 'names', 'parse', 'render', 'secrets')
+    __slots__ = ('declaration', 'format_options', 'is_flat', 'lists', 'masked', 'names', 'parse', 'render', 'secrets')
 
     def __init__(self, declaration: Declaration) -> None:
         self.declaration = declaration
-        self.format_options = declaration.format_options
         input_, output = declaration.input, declaration.output
         self.parse: Parse | None = _input_parser(input_) if input_ is not None else None
         self.render: Render | None = None
         if output is not None:
             self.render = _wrapped(_output_renderer(output, declaration.is_output_repeated), declaration.response_elem)
+        self.format_options = _format_options(declaration)
+        self.lists = lists_of(input_) if input_ is not None else None
         elements = input_.elements if input_ is not None else ()
         self.is_flat = bool(elements)
         self.names = frozenset(elem.name for elem in elements)
         self.secrets = tuple(elem.name for elem in elements if isinstance(elem, Secret))
+        answered = output.elements if output is not None else ()
+        self.masked = frozenset(elem.name for elem in (*elements, *answered) if isinstance(elem, Secret))
 
 
 def compile_io(cls: type[Any], rules: NameRules = DEFAULT_RULES) -> IO | None:
@@ -66,6 +73,15 @@ def compile_io(cls: type[Any], rules: NameRules = DEFAULT_RULES) -> IO | None:
         raise DeploymentError(f'Class {cls.__name__}: {e}') from None
 
 
+def _format_options(declaration: Declaration) -> dict[str, Any]:
+    options = dict(declaration.format_options)
+    if declaration.output is not None and declaration.response_elem:
+        options['response_elem'] = declaration.response_elem
+    if declaration.input is not None and has_decimals(declaration.input):
+        options['json_exact'] = True
+    return options
+
+
 def _input_parser(side: Side) -> Parse:
     if side.model is not None:
         return _model_parser(side.model, is_list=side.is_list)
@@ -75,10 +91,23 @@ def _input_parser(side: Side) -> Parse:
         if type(data) is dict:
             return parse_one(data)
         if isinstance(data, list):
-            return [parse_one(_to_dict(item)) for item in data]
+            return _parse_items(parse_one, data)
         return parse_one(_to_dict(data))
 
     return parse
+
+
+def _parse_items(parse_one: Callable[[Mapping[str, Any]], Input], data: list[Any]) -> list[Input]:
+    """Raises BadRequest, with the index of the item that is wrong."""
+    out: list[Input] = []
+    try:
+        for item in Turns().over(data):
+            out.append(parse_one(_to_dict(item)))
+    except ModelValidationError as e:
+        raise e.within(f'/[{len(out)}]' if e.path.startswith('/') else f'/[{len(out)}]/') from None
+    except BadRequest as e:
+        raise BadRequest(msg=f'{e.msg}: /[{len(out)}]', needs_msg=True) from None
+    return out
 
 
 def _to_dict(data: Any) -> Any:
@@ -137,7 +166,7 @@ def _model_parser(model: type[Any], *, is_list: bool) -> Parse:
     def parse_list(data: Any, service: Service) -> Any:
         if not isinstance(data, list | tuple):
             raise ElementIsNotAList('/')
-        return [parse_model(parse_one, item, service, f'/[{i}]') for i, item in enumerate(data)]
+        return [parse_model(parse_one, item, service, f'/[{i}]') for i, item in enumerate(Turns().over(data))]
 
     return parse_list
 
@@ -153,12 +182,14 @@ def _output_renderer(side: Side, is_repeated: bool) -> Render:
         if type(payload) is dict and not is_repeated:
             return render_one(payload)
         if isinstance(payload, list | tuple) and not hasattr(payload, '_mapping'):
-            return [render_one(row) for row in payload]
+            return [render_one(row) for row in Turns().over(payload)]
         if payload is None or payload == '':
             payload = {}
+        if isinstance(payload, str | bytes):
+            return payload
         if is_repeated:
             return [render_one(payload)] if payload else []
-        return payload if isinstance(payload, str | bytes) else render_one(payload)
+        return render_one(payload)
 
     return render
 
@@ -231,7 +262,7 @@ def _model_renderer(model: type[Any], *, is_list: bool) -> Render:
             if payload == {}:
                 return [] if is_list else ''
         if isinstance(payload, list | tuple):
-            return [render_one(item, f'/[{i}]') for i, item in enumerate(payload)]
+            return [render_one(item, f'/[{i}]') for i, item in enumerate(Turns().over(payload))]
         return render_one(payload)
 
     return render
@@ -242,6 +273,7 @@ def _wrapped(render: Render, elem: str) -> Render:
         return render
 
     def wrap(payload: Any) -> Any:
-        return {elem: render(payload)}
+        rendered = render(payload)
+        return rendered if isinstance(rendered, str | bytes) else {elem: rendered}
 
     return wrap

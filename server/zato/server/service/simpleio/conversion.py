@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, Literal, NewType, Union, get_args, get
 
 from zato.common.exception import ElementIsNotAList, ModelValidationError
 from zato.common.typing_ import Conversion
+from zato.server.http.turns import Turns
 from zato.server.service.simpleio.element import UUID, Bool, Date, DateTime, Decimal, Elem, Float, Int, Text
 
 #: (value, the service or None) → value. Raises Rejected, ModelValidationError.
@@ -37,7 +38,7 @@ class Converter:
 
 
 _FAILURES: Final = (ValueError, TypeError, ArithmeticError, AttributeError)
-_SEQUENCES: Final = (list, tuple, set, frozenset, Sequence)
+SEQUENCES: Final = (list, tuple, set, frozenset, Sequence)
 
 
 def converter_of(annotation: Any, parser_of: Callable[[type[Any]], Convert]) -> Converter:
@@ -231,7 +232,7 @@ def _generic(origin: Any, args: tuple[Any, ...], parser_of: Callable[[type[Any]]
         return _dict(converter_of(args[1], parser_of) if len(args) > 1 else Converter(None, _as_is))
     if origin is tuple and args[-1:] != (...,):
         return _tuple([converter_of(arg, parser_of) for arg in args])
-    if isinstance(origin, type) and issubclass(origin, _SEQUENCES):
+    if isinstance(origin, type) and issubclass(origin, SEQUENCES):
         return _list(origin, converter_of(args[0], parser_of) if args else Converter(None, _as_is))
     return Converter(None, _as_is)
 
@@ -239,13 +240,14 @@ def _generic(origin: Any, args: tuple[Any, ...], parser_of: Callable[[type[Any]]
 def _list(cls: type[Any], item: Converter) -> Converter:
     exact, convert_item = item.exact, item.convert
     make = cls if cls in (tuple, set, frozenset) else None
+    turns = Turns()
 
     def convert(value: Any, service: Any) -> Any:
         if not isinstance(value, list | tuple | set | frozenset):
             raise ElementIsNotAList('')
         out: list[Any] = []
         try:
-            for one in value:
+            for one in turns.over(value):
                 out.append(one if type(one) is exact or one is None else convert_item(one, service))
         except Rejected as e:
             raise ModelValidationError(f'[{len(out)}]', e.rule) from None
@@ -278,12 +280,13 @@ def _tuple(items: list[Converter]) -> Converter:
 
 def _dict(item: Converter) -> Converter:
     exact, convert_item = item.exact, item.convert
+    turns = Turns()
 
     def convert(value: Any, service: Any) -> Any:
         if not isinstance(value, dict):
             raise Rejected('Element is not a dict')
         out = {}
-        for key, one in value.items():
+        for key, one in turns.over(value.items()):
             if type(one) is exact or one is None:
                 out[key] = one
             else:
@@ -314,7 +317,7 @@ def _union(args: tuple[Any, ...], parser_of: Callable[[type[Any]], Convert]) -> 
     def convert(value: Any, service: Any) -> Any:
         if type(value) in exact:
             return value
-        if has_float and type(value) is float:
+        if has_float and isinstance(value, float):
             return _to_float(value, service)
         error: Exception = Rejected('Element is not valid')
         for item in converters:

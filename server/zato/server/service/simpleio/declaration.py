@@ -9,6 +9,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, get_args, get_origin
 
+from zato.common.config.option import nearest
 from zato.common.exception import DeploymentError
 from zato.server.service.simpleio.element import NOT_GIVEN, Elem
 from zato.server.service.simpleio.model import is_model
@@ -17,6 +18,27 @@ from zato.server.service.simpleio.names import NameRules
 _SIDES = ('input', 'output')
 _LISTS = ('input_required', 'input_optional', 'output_required', 'output_optional')
 _FORMAT_PREFIXES = ('csv_', 'xml_')
+
+#: Attributes of class SimpleIO, but for those that begin with _FORMAT_PREFIXES. The last four have no effect here.
+_ATTRIBUTES = (
+    *_SIDES,
+    *_LISTS,
+    'output_repeated',
+    'response_elem',
+    'default_value',
+    'default_input_value',
+    'default_output_value',
+    'skip_empty_keys',
+    'force_empty_keys',
+    'SkipEmpty',
+    'CSV',
+    'XML',
+    'request_elem',
+    'namespace',
+    'use_channel_params_only',
+    'allow_empty_required',
+)
+_OF_SKIP_EMPTY = ('input', 'output_def', 'force_empty_input', 'force_empty_output', 'empty_output_value')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,11 +115,13 @@ def _is_declared(value: Any) -> bool:
 
 
 def _of_simple_io(cls: type[Any], sio: type[Any], rules: NameRules) -> Declaration:
+    _check(sio, _ATTRIBUTES, _FORMAT_PREFIXES)
     has_lists = {name: getattr(sio, name) for name in _LISTS if hasattr(sio, name)}
     for side in _SIDES:
         if hasattr(sio, side) and any(name.startswith(f'{side}_') for name in has_lists):
             raise ValueError(f'{side} and {side}_required or {side}_optional exclude each other')
     skip = getattr(sio, 'SkipEmpty', None)
+    _check(skip, _OF_SKIP_EMPTY)
     default = getattr(sio, 'default_value', NOT_GIVEN)
     input_ = _with_options(
         _sides(sio, has_lists, rules, 'input'),
@@ -124,6 +148,13 @@ def _of_simple_io(cls: type[Any], sio: type[Any], rules: NameRules) -> Declarati
         is_output_repeated=bool(getattr(sio, 'output_repeated', False)),
         format_options=_format_options(sio),
     )
+
+
+def _check(cls: Any, known: tuple[str, ...], prefixes: tuple[str, ...] = ()) -> None:
+    """Raises ValueError for attributes of a class that are misspelt. Those that begin with `_` are the user's own."""
+    for name in dir(cls) if isinstance(cls, type) else ():
+        if name not in known and not name.startswith(('_', *prefixes)):
+            raise ValueError(f'{cls.__name__} has no attribute `{name}`{nearest(name, list(known))}')
 
 
 def _sides(sio: type[Any], lists: Mapping[str, Any], rules: NameRules, side: str) -> Side | None:
@@ -183,12 +214,13 @@ def _skipped(of_side: Any, of_all: Any) -> bool | frozenset[str]:
 
 
 def _format_options(sio: type[Any]) -> dict[str, Any]:
-    """`csv_delimiter = ';'`, and the same as `class CSV: delimiter = ';'`."""
+    """`csv_delimiter = ';'`, and the same as `class CSV: delimiter = ';'`. A class goes over those that it derives from."""
     options = {}
-    for prefix in _FORMAT_PREFIXES:
-        nested = getattr(sio, prefix.rstrip('_').upper(), None)
-        for owner, before in ((nested, prefix), (sio, '')):
-            for name, value in vars(owner).items() if owner is not None else ():
-                if not name.startswith('_') and f'{before}{name}'.startswith(prefix):
-                    options[f'{before}{name}'] = value
+    for owner in reversed(sio.__mro__):
+        found = vars(owner)
+        for prefix in _FORMAT_PREFIXES:
+            nested = found.get(prefix.rstrip('_').upper())
+            names = [name for name in dir(nested) if not name.startswith('_')] if nested is not None else []
+            options.update({f'{prefix}{name}': getattr(nested, name) for name in names})
+            options.update({name: value for name, value in found.items() if name.startswith(prefix)})
     return options

@@ -17,6 +17,8 @@ from math import isfinite
 from typing import Any, ClassVar, Final
 
 from zato.common.exception import ElementMissing, ModelValidationError
+from zato.server.http.json import ExactFloat
+from zato.server.http.turns import Turns
 
 _TRUE: Final = frozenset({'true', 'yes', 'on', 'y', 't', '1'})
 _FALSE: Final = frozenset({'false', 'no', 'off', 'n', 'f', '0', ''})
@@ -180,7 +182,7 @@ class Decimal(Elem):
         if isinstance(value, list | tuple):
             raise ValueError  # a sign, digits and an exponent, to the constructor
         try:
-            number = DecimalNumber(repr(value) if isinstance(value, float) else value)
+            number = DecimalNumber(_text_of(value) if isinstance(value, float) else value)
         except InvalidOperation:
             raise ValueError from None
         if not number.is_finite():
@@ -189,6 +191,10 @@ class Decimal(Elem):
 
     def render(self, value: Any) -> Any:
         return value if value is None or value == '' else str(self.parse(value))
+
+
+def _text_of(number: float) -> str:
+    return number.text if type(number) is ExactFloat else repr(number)
 
 
 class UUID(Elem):
@@ -242,6 +248,7 @@ class Dict(Elem):
     def __init__(self, name: str, *keys: str | Elem, default: Any = NOT_GIVEN) -> None:
         super().__init__(name, default=default)
         self.keys = tuple(key if isinstance(key, Elem) else AsIs(key) for key in keys)
+        self._turns = Turns()
 
     def parse(self, value: Any) -> Any:
         return self._convert(value, is_input=True)
@@ -281,7 +288,7 @@ class DictList(Dict):
         if not isinstance(value, list | tuple):
             raise ValueError
         out = []
-        for i, item in enumerate(value):
+        for i, item in enumerate(self._turns.over(value)):
             try:
                 out.append(super()._convert(item, is_input=is_input))
             except ModelValidationError as e:
@@ -304,11 +311,11 @@ _FAILURES: Final = (ValueError, TypeError, ArithmeticError, RecursionError, Attr
 
 
 def convert(elem: Elem, function: Callable[[Any], Any], value: Any, before: str = '') -> Any:
-    """`function(value)`. Raises ModelValidationError, with `before` before the element's name."""
+    """`function(value)`. Raises ModelValidationError. before: the element's name, '/' for one in another one."""
     try:
         return function(value)
     except ModelValidationError as e:
-        raise e.within(f'{before}{elem.name}') from None
+        raise e.within(f'/{elem.name}') from None
     except _FAILURES:
         raise ModelValidationError(f'{before}{elem.name}', elem.rule) from None
 

@@ -14,9 +14,8 @@ from copy import deepcopy
 from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast, get_type_hints
 
-import msgspec
-
 from zato.common.exception import ElementMissing, ModelValidationError
+from zato.server.http.json import encode
 from zato.server.service.simpleio.conversion import Convert, Converter, Rejected, converter_of, zero_of
 
 if TYPE_CHECKING:
@@ -62,7 +61,8 @@ class Model:
         }
 
     def to_json(self) -> str:
-        return msgspec.json.encode(self.to_dict()).decode()
+        """Raises ZatoException for what JSON does not have."""
+        return encode(self.to_dict()).decode()
 
     @classmethod
     def from_dict(cls: type[M], data: Mapping[str, Any]) -> M:
