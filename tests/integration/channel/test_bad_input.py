@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.channel import hostile
+from tests.integration.channel import hostile
 from tests.unit.channel.rest import CONTENT_TYPES, MEGABYTE, REST, Answer, service
 from zato.server.channel.cors import CORS
 from zato.server.security.basic_auth import BasicAuth

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from tests.integration.channel.test_bad_input import LARGE, SERVICES, checked, refused, rest_of, taken
 from tests.unit.channel.rest import CONTENT_TYPES, MEGABYTE
-from tests.unit.channel.test_bad_input import LARGE, SERVICES, checked, refused, rest_of, taken
 from zato.server.http.content_type import _CODECS
 
 # Charsets
