@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
-from zato.common.config.stored import StoredObject
+from zato.common.config.kind import kinds
+from zato.common.config.stored import StoredObject, with_defaults
 
 AUTH, CHANNEL = 'security_basic_auth', 'channel_rest'
 PREFIXES = {AUTH: 'zato.security.basic-auth', CHANNEL: 'zato.http-soap'}
@@ -298,5 +299,5 @@ def is_as(
         (stored.kind, stored.name, stored.version, stored.is_active)
         == (thing.kind, state.name, state.version, state.is_active)
         and (not thing.id or stored.id == thing.id)
-        and found == expected
+        and found == with_defaults(kinds()[thing.kind], expected)
     )
