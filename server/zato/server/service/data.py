@@ -92,6 +92,7 @@ class Request:
     _fields: Any = _SAME
     _is_message_first = False
     _is_text = False
+    _is_payload_all = True  # of what the input is made of
     _message: HTTPMessage | None = None
     _path: dict[str, str] | None = None
     _input: Any = None
@@ -112,6 +113,7 @@ class Request:
             self._message = message
             self._path = path
             self.channel_params = channel_params
+            self._is_payload_all = False
 
     def set_message(self, message: HTTPMessage) -> None:
         """What the caller's request came in, which `http` shows; it is no part of the input."""
@@ -121,10 +123,12 @@ class Request:
         """fields: where elements of the input are looked up if not in the payload. is_message_first: before the URL?"""
         self._fields = fields
         self._is_message_first = is_message_first
+        self._is_payload_all = False
 
     def expect_text(self) -> None:
         """What it is made of does not tell a list of one from a single value."""
         self._is_text = True
+        self._is_payload_all = False
 
     @property
     def text(self) -> Any:

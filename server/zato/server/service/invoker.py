@@ -84,7 +84,7 @@ class Invoker:
                 is_accepted = compiled.lifecycle.run(service, handle)  # type: ignore[arg-type]  # as above
             if io is not None and io.render is not None and is_accepted:
                 payload = response.payload
-                if not hasattr(type(payload), '__next__'):  # what is streamed is sent as it comes
+                if type(payload) is dict or not hasattr(type(payload), '__next__'):  # what is streamed is sent as it comes
                     response.payload = io.render(payload)
         except BaseException:
             call.response = response
@@ -236,7 +236,9 @@ class Invoker:
         io = compiled.io
         assert io is not None
         assert io.parse is not None
-        request._input = parsed = io.parse(request.merged(io.lists), service)
+        is_whole = request._is_payload_all and request.channel_params is None
+        data = request.payload if is_whole else request.merged(io.lists)
+        request._input = parsed = io.parse(data, service)
         if io.secrets:
             self._encrypt(service, parsed, io.secrets)
         params = request.channel_params

@@ -51,7 +51,7 @@ def in_own_form(payload: Any) -> Any:
 def own_form(value: Any) -> Any:
     """Looked up in the class: an element of XML has any attribute that a client has sent an element for."""
     cls = type(value)
-    if cls in _PLAIN:
+    if cls in _PLAIN or (not Model._has_own_forms and isinstance(value, Model)):
         return value
     if hasattr(cls, 'to_zato'):
         return value.to_zato()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 from zato.common.exception import (
@@ -131,6 +130,7 @@ def _elements_parser(side: Side) -> Callable[[Mapping[str, Any]], Input]:
     skipped = {elem.name for elem in side.elements if elem.is_optional and side.skips(elem.name)}
     steps = tuple((elem.name, None if elem.name in skipped else elem.input_type, elem) for elem in side.elements)
     make = input_class(elem.name for elem in side.elements if elem.name not in skipped)
+    floats = tuple(elem.name for elem in side.elements if isinstance(elem, Float))
 
     def parse(data: Mapping[str, Any]) -> Input:
         out = make()
@@ -147,6 +147,10 @@ def _elements_parser(side: Side) -> Callable[[Mapping[str, Any]], Input]:
                 raise ElementMissing(name)
             elif name not in skipped:
                 out[name] = missing_value(elem, side.default)
+        for name in floats:
+            value = out.get(name)
+            if type(value) is float and value - value != 0:
+                raise ModelValidationError(name, Float.rule)
         return out
 
     return parse
@@ -206,24 +210,24 @@ def _getter(source: Any) -> Callable[[str, Any], Any]:
 
 
 def _elements_renderer(side: Side) -> Callable[[Any], dict[str, Any]]:
-    steps = tuple((elem.name, elem.output_type, elem) for elem in side.elements)
+    steps = tuple((elem.name, elem.output_type, elem.is_optional, elem) for elem in side.elements)
     floats = tuple(elem.name for elem in side.elements if isinstance(elem, Float))
 
     def render(source: Any) -> dict[str, Any]:
         out: dict[str, Any] = {}
         get = source.get if type(source) is dict else _getter(source)
-        for name, exact, elem in steps:
+        for name, exact, is_optional, elem in steps:
             value = get(name, _MISSING)
-            if type(value) is exact and not (elem.is_optional and not value):
+            if type(value) is exact and (value or not is_optional):
                 out[name] = value
             elif value is not _MISSING:
                 _put(out, side, elem, value)
-            elif not elem.is_optional:
+            elif not is_optional:
                 raise SerialisationError(msg=f'Element missing in the response: {name}')
             elif side.default is not NOT_GIVEN and not side.skips(name):
                 out[name] = side.default
         for name in floats:
-            if type(value := out.get(name)) is float and not isfinite(value):
+            if type(value := out.get(name)) is float and value - value != 0:
                 raise SerialisationError(msg=f'Element is not a number: {name} (in the response)')
         return out
 

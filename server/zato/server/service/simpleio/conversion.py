@@ -114,6 +114,11 @@ _FLOAT: Final = Float('float')
 
 
 def _to_date(value: Any, service: Any) -> Any:
+    if type(value) is str and len(value) == _DATE_LENGTH:
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass  # it may be a date that is written in another way
     try:
         found = _DATE.parse(value)
     except _FAILURES:
@@ -122,6 +127,7 @@ def _to_date(value: Any, service: Any) -> Any:
 
 
 _DATE: Final = Date('date')
+_DATE_LENGTH: Final = 10  #: of YYYY-MM-DD
 
 
 def _to_time(value: Any, service: Any) -> Any:
@@ -149,10 +155,13 @@ def _to_iso_timestamp(value: Any, service: Any) -> Any:
     return _DATETIME.convert(value, service).isoformat()
 
 
+#: Floats are not taken as they are: they may be NaN or infinite.
+FLOAT: Final = Converter(None, _to_float)
+
 _SCALARS: Final[Mapping[type, Converter]] = {
     str: _scalar(Text('text'), str),
     int: Converter(int, _to_int),
-    float: Converter(None, _to_float),
+    float: FLOAT,
     bool: _scalar(Bool('bool'), bool),
     datetime: _scalar(DateTime('datetime'), datetime),
     date: Converter(date, _to_date),
@@ -237,13 +246,16 @@ def _generic(origin: Any, args: tuple[Any, ...], parser_of: Callable[[type[Any]]
     return Converter(None, _as_is)
 
 
+_LISTS: Final = (list, tuple, set, frozenset)
+
+
 def _list(cls: type[Any], item: Converter) -> Converter:
     exact, convert_item = item.exact, item.convert
     make = cls if cls in (tuple, set, frozenset) else None
     turns = Turns()
 
     def convert(value: Any, service: Any) -> Any:
-        if not isinstance(value, list | tuple | set | frozenset):
+        if not isinstance(value, _LISTS):
             raise ElementIsNotAList('')
         out: list[Any] = []
         try:

@@ -106,7 +106,7 @@ class Float(Elem):
     """A number; None is 0.0."""
 
     rule = 'Element is not a number'
-    output_type = float
+    input_type = output_type = float  # but for NaN and infinity, which who goes by this looks for
 
     def parse(self, value: Any) -> Any:
         number = 0.0 if value is None else float(value)

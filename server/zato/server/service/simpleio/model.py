@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast, get_type_
 
 from zato.common.exception import ElementMissing, ModelValidationError
 from zato.server.http.json import encode
-from zato.server.service.simpleio.conversion import Convert, Converter, Rejected, converter_of, zero_of
+from zato.server.service.simpleio.conversion import FLOAT, Convert, Converter, Rejected, converter_of, zero_of
+from zato.server.service.simpleio.element import Float
 
 if TYPE_CHECKING:
     from zato.server.service.base import Service
 
 M = TypeVar('M', bound='Model')
+
+_OWN_FORMS = ('to_dict', 'to_zato', 'to_json')
 
 _MISSING = dataclasses.MISSING
 
@@ -36,13 +39,20 @@ class Model:
     """
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
+    #: Is there a model, of whatever class, that says by itself what it is as a dict?
+    _has_own_forms: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not cls.__dict__.keys().isdisjoint(_OWN_FORMS):
+            Model._has_own_forms = True
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Model:
         model = super().__new__(cls)
-        if cls.__init__ is object.__init__:  # dataclass has made none
-            if args or kwargs:
-                raise TypeError(f'{cls.__name__} takes no arguments: it is a dataclass with init=False')
-            for item in fields(cls) if is_dataclass(cls) else ():
+        if cls.__init__ is object.__init__ and (args or kwargs):  # dataclass has made none
+            raise TypeError(f'{cls.__name__} takes no arguments: it is a dataclass with init=False')
+        if is_dataclass(cls) and not cls.__dataclass_params__.init:  # type: ignore[attr-defined]  # dataclass makes it
+            for item in fields(cls):
                 if item.default is not _MISSING:
                     object.__setattr__(model, item.name, item.default)
                 elif item.default_factory is not _MISSING:
@@ -130,7 +140,7 @@ class _Field:
     def __init__(self, item: dataclasses.Field[Any], annotation: Any) -> None:
         converter: Converter = converter_of(annotation, parser_of)
         self.name = item.name
-        self.exact = converter.exact
+        self.exact = float if converter is FLOAT else converter.exact
         self.convert = converter.convert
         self.factory: Callable[[], Any] | None = None if item.default_factory is _MISSING else item.default_factory
         is_optional, zero = zero_of(annotation)
@@ -151,6 +161,7 @@ class _ModelParser:
             raise TypeError(f'{cls.__name__} is not a dataclass: decorate it with @dataclass(init=False)')
         self._cls = cls
         self._fields: tuple[tuple[str, type | None, Convert, _Field], ...] = ()
+        self._floats: tuple[str, ...] = ()
         self._has_dict = not any('__slots__' in owner.__dict__ for owner in cls.__mro__)
         after = getattr(cls, 'after_created', Model.after_created)
         self._after = None if after is Model.after_created else after
@@ -165,6 +176,7 @@ class _ModelParser:
         declared = sorted(fields(self._cls), key=lambda item: item.name)
         compiled = [_Field(item, hints[item.name]) for item in declared]
         self._fields = tuple((field.name, field.exact, field.convert, field) for field in compiled)
+        self._floats = tuple(field.name for field in compiled if field.exact is float)
 
     def __call__(self, data: Any, service: Service | None) -> Any:
         cls = self._cls
@@ -189,12 +201,16 @@ class _ModelParser:
                     raise ModelValidationError(f'/{name}', e.rule) from None
                 except ModelValidationError as e:
                     raise e.within(f'/{name}') from None
+        for name in self._floats:
+            value = values[name]
+            if type(value) is float and value - value != 0:
+                raise ModelValidationError(f'/{name}', Float.rule)
         return self._make(values, data, service)
 
     def _make(self, values: dict[str, Any], data: Mapping[str, Any], service: Service | None) -> Any:
         model: Any = object.__new__(self._cls)
         if self._has_dict:
-            model.__dict__.update(values)
+            object.__setattr__(model, '__dict__', values)  # a class may be frozen
         else:
             for name, value in values.items():
                 object.__setattr__(model, name, value)
