@@ -275,9 +275,9 @@ def test_a_damaged_odb_fails_a_hot_deploy_at_once_and_what_is_loaded_is_served_o
     environment.start()
     assert environment.deploy('my.py', service_file(1)).code == 0
     odb = environment.path / 'zato.db'
-    for path in (odb, odb.with_name('zato.db-wal')):
-        with path.open('r+b') as file:
-            file.write(b'not a database' * 4096)
+    for name, size in (('zato.db', 57_344), ('zato.db-wal', 57_344), ('zato.db-shm', 96)):
+        with odb.with_name(name).open('r+b') as file:  # the last one so that no connection goes on with pages it remembers
+            file.write(b'not a database'.ljust(size, b'!'))
     receipt = environment.deploy('my.py', service_file(2))
     assert receipt.code == 16
     assert 'zato.db' in receipt.err
