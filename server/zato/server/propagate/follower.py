@@ -12,11 +12,12 @@ from gevent.lock import RLock
 from sqlalchemy import Connection, select
 
 from zato.common.alarm import Alarms
-from zato.common.config.stored import StoredObject
+from zato.common.config.kind import kinds
+from zato.common.config.stored import StoredObject, without_defaults
 from zato.common.odb.database import ODBUnavailable
 from zato.common.odb.tables import config_counter, config_event
 from zato.server.config.objects import ConfigObjects
-from zato.server.propagate.objects import all_objects, objects_by_id
+from zato.server.propagate.objects import each_object, objects_by_id
 from zato.server.propagate.odb import ODB
 from zato.server.propagate.presence import Progress
 
@@ -206,7 +207,10 @@ class Follower:
 def _everything(connection: Connection) -> tuple[int, float | None, list[StoredObject]]:
     """The newest event, read first, its time, and all objects."""
     newest: int = connection.execute(select(config_counter.c.event)).scalar_one()
-    return newest, _time_of(connection, newest), all_objects(connection)
+    known = kinds()
+    # One at a time: all of them with all their settings would take memory that stays taken.
+    objects = [without_defaults(known[item.kind], item) for item in each_object(connection) if item.kind in known]
+    return newest, _time_of(connection, newest), objects
 
 
 def _time_of(connection: Connection, event: int) -> float | None:

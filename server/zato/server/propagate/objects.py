@@ -42,10 +42,16 @@ def objects_by_name(connection: Connection, kind: str, names: Collection[str]) -
     return found
 
 
-def all_objects(connection: Connection, kind: str = '') -> list[StoredObject]:
+def each_object(connection: Connection, kind: str = '') -> Iterator[StoredObject]:
     """By name. kind: '' for all of them."""
     query = select(config_object).order_by(config_object.c.name)
-    return [stored_from(row) for row in connection.execute(query.where(config_object.c.kind == kind) if kind else query)]
+    for row in connection.execute(query.where(config_object.c.kind == kind) if kind else query):
+        yield stored_from(row)
+
+
+def all_objects(connection: Connection, kind: str = '') -> list[StoredObject]:
+    """As `each_object`."""
+    return list(each_object(connection, kind))
 
 
 def names_of(connection: Connection, ids: Collection[int]) -> dict[int, tuple[str, str]]:
