@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
+from zato.common.api import CHANNEL
 from zato.server.config.cooperation import Stopped
 from zato.server.pattern.callback import Target, name_of, names_of, now_utc
 from zato.server.pattern.source import Apart, Source
@@ -64,10 +65,6 @@ class _Run:
 class Fanout:
     """`self.patterns.fanout`."""
 
-    CALL: Final = 'fanout-call'
-    ON_TARGET: Final = 'fanout-on-target'
-    ON_FINAL: Final = 'fanout-on-final'
-
     def __init__(self, source: Source) -> None:
         self._source = source
 
@@ -96,11 +93,11 @@ class Fanout:
 
     @staticmethod
     def _call(target: str, run: _Run, each: list[str], final: list[str], data: list[dict[str, Any]]) -> None:
-        told, error = run.call_target(target, Fanout.CALL)
+        told, error = run.call_target(target, CHANNEL.FANOUT_CALL)
         told['exception'] = error
         data.append(told)
         is_last = len(data) == len(run.targets)
-        run.call_back(each, told, Fanout.ON_TARGET)
+        run.call_back(each, told, CHANNEL.FANOUT_ON_TARGET)
         if is_last:
             told_all = {
                 'phase': 'on-final',
@@ -110,14 +107,11 @@ class Fanout:
                 'on_final': final,
                 'data': data,
             }
-            run.call_back(final, told_all, Fanout.ON_FINAL)
+            run.call_back(final, told_all, CHANNEL.FANOUT_ON_FINAL)
 
 
 class Parallel:
     """`self.patterns.parallel`."""
-
-    CALL: Final = 'parallel-exec-call'
-    ON_TARGET: Final = 'parallel-exec-on-target'
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -137,7 +131,7 @@ class Parallel:
 
     @staticmethod
     def _call(target: str, run: _Run, each: list[str]) -> None:
-        told, error = run.call_target(target, Parallel.CALL)
+        told, error = run.call_target(target, CHANNEL.PARALLEL_EXEC_CALL)
         if error is not None:
             told['exception'] = ''.join(traceback.format_exception(error))
-        run.call_back(each, told, Parallel.ON_TARGET)
+        run.call_back(each, told, CHANNEL.PARALLEL_EXEC_ON_TARGET)

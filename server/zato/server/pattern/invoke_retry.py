@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
+from zato.common.api import CHANNEL
 from zato.common.exception import ServiceUnavailable, ZatoException
 from zato.server.config.cooperation import Interrupted, Stopped
 from zato.server.pattern.callback import Target, name_of, names_of, now_utc
@@ -32,9 +33,6 @@ class _Plan:
 
 class InvokeRetry:
     """`self.patterns.invoke_retry`."""
-
-    CALLBACK: Final = 'invoke-async-callback'
-    CALL: Final = 'invoke-async'
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -167,13 +165,13 @@ def _go_on(apart: Apart, plan: _Plan, attempts: int, error: BaseException | None
         'response': response,
         'exception': error,
     }
-    apart.call_back(plan.callbacks, told, plan.call_cid, InvokeRetry.CALLBACK)
+    apart.call_back(plan.callbacks, told, plan.call_cid, CHANNEL.INVOKE_ASYNC_CALLBACK)
 
 
 def _attempt(apart: Apart, plan: _Plan) -> tuple[Any, BaseException | None]:
     """The response, or what was raised."""
     try:
-        return apart.invoke(plan.target, plan.payload, cid=plan.call_cid, channel=InvokeRetry.CALL), None
+        return apart.invoke(plan.target, plan.payload, cid=plan.call_cid, channel=CHANNEL.INVOKE_ASYNC), None
     except Stopped:
         raise
     except BaseException as e:  # whatever a service raises is its failure, not the pattern's end
