@@ -1,24 +1,16 @@
 """Base classes of services that other parts of the server call for what happens in them.
 
 Each call is one method, named by the hook; `self.request.input.ctx` says what it is about, and
-`self.response.payload.hook_action` may answer with one of HookAction. What calls them comes with publish/subscribe and
-WebSockets.
+`self.response.payload.hook_action` may answer 'skip', 'delete' or 'deliver'. What calls them comes with publish/subscribe
+and WebSockets.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from zato.server.service.base import Service
 from zato.server.service.simpleio.element import Opaque, Text
-
-
-class HookAction:
-    """What a hook may answer about a message."""
-
-    SKIP: Final = 'skip'
-    DELETE: Final = 'delete'
-    DELIVER: Final = 'deliver'
 
 
 class PubSubHook(Service):
