@@ -378,7 +378,7 @@ def test_a_service_that_left_its_module_stays_as_long_as_a_channel_refers_to_it_
 ) -> None:
     two = service_file(name='left.a') + service_file(name='left.b').replace('MyService', 'Other')
     assert pair.deploy('left.py', two).code == 0
-    create(pair, 'zato.http-soap', 'left', url_path='/left', service='left.b')
+    create(pair, 'zato.channel-rest', 'left', url_path='/left', service='left.b')
     refused = refusal(pair, 'zato.service.delete', {'name': 'left.a'})
     assert refused == (409, 'Module `left` of service `left.a` has others too: left.b; undeploy the module')
     deployed = pair.deploy('left.py', service_file(name='left.a'))
@@ -386,7 +386,7 @@ def test_a_service_that_left_its_module_stays_as_long_as_a_channel_refers_to_it_
     assert status_of(pair, '/left') == [503, 503]
     refused = refusal(pair, 'zato.service.delete', {'name': 'left.b'})
     assert refused == (409, 'Service `left.b` cannot be deleted: it is used by REST channel `left`')
-    invoke(pair, 'zato.http-soap.delete', {'name': 'left'})
+    invoke(pair, 'zato.channel-rest.delete', {'name': 'left'})
     invoke(pair, 'zato.service.delete', {'name': 'left.b'})
     assert 'left.b' not in listed(pair, 'service')
     invoke(pair, 'zato.service.delete', {'id': listed(pair, 'service')['left.a']['id']})
@@ -426,11 +426,11 @@ def test_a_role_limits_what_is_done_on_behalf_of_a_user_who_is_named_in_the_audi
 
 def test_an_admin_service_keeps_its_role_whatever_channel_it_is_mounted_on(pair: Environment) -> None:
     create(pair, 'zato.security.basic-auth', 'mounted', username='bob', password='secret')
-    create(pair, 'zato.http-soap', 'mounted', url_path='/mounted', service='zato.config.apply', data_format='json')
+    create(pair, 'zato.channel-rest', 'mounted', url_path='/mounted', service='zato.config.apply', data_format='json')
     change = {'action': 'create', 'kind': 'security_basic_auth', 'name': 'evil', 'username': 'evil'}
     body = json.dumps({'changes': [change]}).encode()
     assert pair.request('POST', '/mounted', body).status == 403
-    invoke(pair, 'zato.http-soap.edit', {'name': 'mounted', 'security': 'mounted'})
+    invoke(pair, 'zato.channel-rest.edit', {'name': 'mounted', 'security': 'mounted'})
     own = {'X-Zato-Admin-User': 'bob', 'X-Zato-Admin-Role': 'admin'}
     assert pair.request('POST', '/mounted', body, user='bob', password='secret', headers=own).status == 403
     assert 'evil' not in listed(pair, 'security_basic_auth')
@@ -438,7 +438,7 @@ def test_an_admin_service_keeps_its_role_whatever_channel_it_is_mounted_on(pair:
 
 def test_a_password_that_is_given_as_empty_stays_as_it_was(pair: Environment) -> None:
     create(pair, 'zato.security.basic-auth', 'empty', username='eve', password='secret')
-    create(pair, 'zato.http-soap', 'empty', url_path='/empty', security='empty')
+    create(pair, 'zato.channel-rest', 'empty', url_path='/empty', security='empty')
     invoke(pair, 'zato.security.basic-auth.edit', {'name': 'empty', 'password': '', 'realm': 'R'})
     assert status_of(pair, '/empty', 'eve', '') == [401, 401]
     assert status_of(pair, '/empty', 'eve', 'secret') == [200, 200]

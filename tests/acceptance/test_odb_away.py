@@ -26,7 +26,7 @@ from zato.common.crypto import new_key
 from zato.common.odb.database import Database
 from zato.common.odb.tables import config_counter, config_event
 
-CHANNEL, AUTH = 'zato.http-soap', 'zato.security.basic-auth'
+CHANNEL, AUTH = 'zato.channel-rest', 'zato.security.basic-auth'
 
 
 @dataclass

@@ -72,7 +72,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
 
 def channel(server: Environment, path: str, service: str = 'rest.see', *, name: str = '', **settings: Any) -> None:
     """name: by default that of the path."""
-    create(server, 'zato.http-soap', name or path, url_path=path, service=service, **settings)
+    create(server, 'zato.channel-rest', name or path, url_path=path, service=service, **settings)
 
 
 def test_parameters_of_a_path_may_have_slashes_unless_the_channel_does_not_want_it(server: Environment) -> None:
@@ -97,7 +97,7 @@ def test_channels_may_differ_in_what_the_client_must_accept(server: Environment)
     assert ask('text/*') == 'as.csv'
     assert ask('image/png') == 406
     same = {'name': 'again', 'url_path': '/report', 'service': 'rest.see', 'http_accept': 'TEXT/CSV'}
-    assert refusal(server, 'zato.http-soap.create', same).status == 409
+    assert refusal(server, 'zato.channel-rest.create', same).status == 409
 
 
 def test_url_encoded_forms_go_in_and_out(server: Environment) -> None:

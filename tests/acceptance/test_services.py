@@ -257,7 +257,7 @@ def in_background(call: Callable[[], Answer]) -> Future[Answer]:
 
 
 def test_a_request_is_logged_as_the_plain_dict_that_it_is(server: Environment) -> None:
-    create(server, 'zato.http-soap', 'my', url_path='/my/{id}', service='services.my-service', data_format='json')
+    create(server, 'zato.channel-rest', 'my', url_path='/my/{id}', service='services.my-service', data_format='json')
     answer = server.request('POST', '/my/7?q=x', b'{"name": "Jane", "tags": [{"a": null}]}')
     assert (answer.status, answer.body) == (200, b'')
     expected = "My request is {'name': 'Jane', 'tags': [{'a': None}], 'id': '7', 'q': 'x'}"
@@ -368,8 +368,8 @@ def test_what_existing_clients_send_is_answered_as_they_expect(server: Environme
 
 def test_a_service_that_never_returns_is_seen_and_freed_by_its_channels_timeout(server: Environment) -> None:
     settings = {'service': 'services.forever', 'data_format': 'json'}
-    create(server, 'zato.http-soap', 'patient', url_path='/patient', **settings)
-    invoke(server, 'zato.http-soap.edit', {'name': 'patient', 'service_timeout': 0.3})
+    create(server, 'zato.channel-rest', 'patient', url_path='/patient', **settings)
+    invoke(server, 'zato.channel-rest.edit', {'name': 'patient', 'service_timeout': 0.3})
     answer = server.request('POST', '/patient', b'{}')
     assert (answer.status, answer.json['details']) == (504, 'There was no answer in 0.3 s')
     cid = answer.json['cid']
@@ -377,7 +377,7 @@ def test_a_service_that_never_returns_is_seen_and_freed_by_its_channels_timeout(
     assert server.log_has(rf'Released \(cid: {cid}\)')
     assert running(server, 'services.forever') == []
 
-    invoke(server, 'zato.http-soap.edit', {'name': 'patient', 'service_timeout': 60})
+    invoke(server, 'zato.channel-rest.edit', {'name': 'patient', 'service_timeout': 60})
     waiting = in_background(lambda: server.request('POST', '/patient', b'{}'))
     eventually(lambda: running(server, 'services.forever'), 'the call')
     [cid] = running(server, 'services.forever')
@@ -413,7 +413,7 @@ def test_a_call_is_cancelled_through_whichever_worker_and_by_the_command_line(se
 
 
 def test_a_response_that_is_being_streamed_is_cancelled_so_that_the_client_can_tell(server: Environment) -> None:
-    create(server, 'zato.http-soap', 'stream', url_path='/stream', service='services.stream')
+    create(server, 'zato.channel-rest', 'stream', url_path='/stream', service='services.stream')
     broken: list[type[Exception]] = []
 
     def read() -> None:

@@ -14,7 +14,7 @@ from tests.support.environment import Environment, eventually, service_file, zat
 from zato.common.component import ServerDirectory, read_info
 from zato.common.crypto import new_key
 
-CHANNEL = 'zato.http-soap'
+CHANNEL = 'zato.channel-rest'
 BOTH = (0, 1)
 
 

@@ -92,7 +92,7 @@ class _Client:
 def _change_many(environment: Environment, server: Server, count: int) -> list[dict[str, float]]:
     environment.deploy({'bench_pid.py': _SOURCE}, ['bench.pid'])
     create = {'name': 'bench', 'url_path': '/bench/0', 'service': 'bench.pid'}
-    environment.admin('zato.http-soap.create', create)
+    environment.admin('zato.channel-rest.create', create)
     clients = [client for port in environment.ports for client in _one_client_a_worker(port, environment.workers)]
     meter = CPUMeter(server)
     done: list[dict[str, float]] = []
@@ -115,7 +115,7 @@ def _change(environment: Environment, number: int, clients: Sequence[_Client]) -
     """Milliseconds from sending the change to the last worker's first answer under the new path."""
     path = f'/bench/{number}'
     request = {'name': 'bench', 'url_path': path}
-    sender = threading.Thread(target=environment.admin, args=('zato.http-soap.edit', request, number % 2))
+    sender = threading.Thread(target=environment.admin, args=('zato.channel-rest.edit', request, number % 2))
     waiting = list(clients)
     start = monotonic()
     sender.start()

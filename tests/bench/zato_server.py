@@ -91,7 +91,7 @@ class Environment:
 
     def with_channel(self, server: Server, path: str = CHANNEL, service: str = 'helpers.echo') -> Server:
         """The same server, measured through a REST channel with Basic Auth, which is made if need be: one an environment."""
-        if path not in self._names('zato.http-soap.get-list'):
+        if path not in self._names('zato.channel-rest.get-list'):
             self.admin('zato.config.apply', {'changes': _channel(path, service)})
         return replace(server, path=path, headers=basic_auth())
 

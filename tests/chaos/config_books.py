@@ -13,7 +13,7 @@ from zato.common.config.kind import kinds
 from zato.common.config.stored import StoredObject, with_defaults
 
 AUTH, CHANNEL = 'security_basic_auth', 'channel_rest'
-PREFIXES = {AUTH: 'zato.security.basic-auth', CHANNEL: 'zato.http-soap'}
+PREFIXES = {AUTH: 'zato.security.basic-auth', CHANNEL: 'zato.channel-rest'}
 SERVICES = ('helpers.echo', 'pub.helpers.echo')
 _MOST = {AUTH: 6, CHANNEL: 10}
 

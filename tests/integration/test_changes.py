@@ -6,7 +6,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -21,6 +21,7 @@ from zato.common.exception import BadRequest, Conflict, HTTPException, NotFound
 from zato.common.odb.address import ODBAddress
 from zato.common.odb.tables import audit, config_counter, config_event, config_key, config_object, config_reference
 from zato.server.propagate import changes as changes_module
+from zato.server.propagate import checks, plan, targets
 from zato.server.propagate.change import Result, parse_change
 from zato.server.propagate.ledger import Actor, Entry, Ledger
 
@@ -117,7 +118,9 @@ def delete(kind: str, which: str | int) -> Raw:
 def test_what_is_created_is_stored_with_defaults_for_what_was_not_given(config: Config) -> None:
     result = config.apply_one(channel('c', url_path='/a', method='GET'))
     row = config.objects['c']
-    assert result == Result(action='create', kind=CHANNEL, id=row['id'], name='c', version=1, is_changed=True)
+    assert result == Result(
+        action='create', kind=CHANNEL, id=row['id'], name='c', version=1, is_changed=True, after=result.after
+    )
     assert (row['kind'], row['is_active'], row['version']) == (CHANNEL, True, 1)
     ping = config.objects['pub.zato.ping']['id']
     assert row['settings'] == {
@@ -135,7 +138,9 @@ def test_an_edit_changes_what_is_given_and_leaves_the_rest(config: Config) -> No
     created = config.apply_one(channel('c', url_path='/a', method='GET'))
     before = config.settings('c')
     edited = config.apply_one(edit(CHANNEL, 'c', url_path='/b', is_active='false'))
-    assert edited == Result(action='edit', kind=CHANNEL, id=created.id, name='c', version=2, is_changed=True)
+    assert replace(edited, before=None, after=None) == Result(
+        action='edit', kind=CHANNEL, id=created.id, name='c', version=2, is_changed=True, changed=('url_path',)
+    )
     assert config.settings('c') == {**before, 'url_path': '/b'}
     assert config.objects['c']['is_active'] is False
     assert config.apply_one(edit(CHANNEL, created.id, name='new name')).version == 3
@@ -148,7 +153,9 @@ def test_what_is_deleted_is_gone_with_its_keys_and_references(config: Config) ->
     assert {row['object_id'] for row in config.opened.rows(config_key)} == {created.id}
     assert {row['object_id'] for row in config.opened.rows(config_reference)} == {created.id}
     deleted = config.apply_one(delete(CHANNEL, 'c'))
-    assert deleted == Result(action='delete', kind=CHANNEL, id=created.id, name='c', version=0, is_changed=True)
+    assert replace(deleted, before=None) == Result(
+        action='delete', kind=CHANNEL, id=created.id, name='c', version=0, is_changed=True
+    )
     assert set(config.objects) == {'pub.zato.ping', 'my.service'}
     assert config.opened.rows(config_key) == config.opened.rows(config_reference) == []
     again = config.apply_one(channel('c'))
@@ -244,7 +251,7 @@ def test_errors_of_different_kinds_at_once_are_a_bad_request(config: Config) -> 
     ],
 )
 def test_an_unknown_key_is_refused_with_the_nearest_one_that_is_known(config: Config, key: str, hint: str) -> None:
-    assert config.refused(BadRequest, channel('c', **{key: 'x'})) == [f'REST channel `c`: unknown key `{key}`{hint}']
+    assert config.refused(BadRequest, channel('c', **{key: 'x'})) == [f'REST channel `c`: `{key}` is unknown{hint}']
 
 
 def test_keys_of_classic_requests_that_say_nothing_here_are_accepted(config: Config) -> None:
@@ -281,8 +288,8 @@ def test_what_cannot_be_done_is_told(config: Config, raw: Raw, error: type[HTTPE
     [
         ([], 'A change must be an object; got `[]`'),
         ('create', 'A change must be an object; got `create`'),
-        ({'kind': CHANNEL}, '`action` must be one of: create, edit, delete; got `None`'),
-        ({'action': ['create']}, "`action` must be one of: create, edit, delete; got `['create']`"),
+        ({'kind': CHANNEL}, '`action` must be one of: create, edit, delete, put; got `None`'),
+        ({'action': ['create']}, "`action` must be one of: create, edit, delete, put; got `['create']`"),
         ({'action': 'edit', 'kind': 'chanel_rest'}, 'There is no kind `chanel_rest`; did you mean `channel_rest`?'),
         ({'action': 'edit', 'kind': {}}, 'There is no kind `{}`'),
         ({'action': 'edit'}, 'There is no kind ``'),
@@ -464,6 +471,7 @@ def test_a_reference_may_be_to_nothing_where_that_makes_sense(config: Config, va
 
 def test_a_reference_to_what_is_not_there_is_refused_with_the_nearest_name(config: Config) -> None:
     config.apply(basic('customers'))
+    labels = 'Basic Auth or API key or JWT'
     assert config.refused(
         BadRequest,
         channel('a', security='custmers'),
@@ -472,11 +480,11 @@ def test_a_reference_to_what_is_not_there_is_refused_with_the_nearest_name(confi
         channel('d', service='customers'),
         channel('e', security='service/my.service'),
     ) == [
-        'REST channel `a`: `security`: there is no Basic Auth `custmers`; did you mean `customers`?',
-        'REST channel `b`: `security`: there is no Basic Auth with ID 999',
-        f'REST channel `c`: `security`: there is no Basic Auth with ID {config.objects["my.service"]["id"]}',
+        f'REST channel `a`: `security`: there is no {labels} `custmers`; did you mean `customers`?',
+        f'REST channel `b`: `security`: there is no {labels} with ID 999',
+        f'REST channel `c`: `security`: there is no {labels} with ID {config.objects["my.service"]["id"]}',
         'REST channel `d`: `service`: there is no Service `customers`',
-        'REST channel `e`: `security`: there is no Basic Auth `service/my.service`',
+        f'REST channel `e`: `security`: there is no {labels} `service/my.service`',
     ]
 
 
@@ -700,7 +708,7 @@ def graph(config: Config, monkeypatch: pytest.MonkeyPatch) -> Config:
         'node': Kind(name='node', label='Node', settings=Node),
     }
     all_kinds = {**kinds(), **more}
-    for module in (kind_module, changes_module):
+    for module in (kind_module, changes_module, checks, plan, targets):
         monkeypatch.setattr(module, 'kinds', lambda: all_kinds)
     return config
 

@@ -313,6 +313,8 @@ def test_an_error_of_the_server_is_printed_as_it_answered(server: FakeServer, ru
 
 
 def test_a_password_is_changed_without_naming_the_kind(server: FakeServer, run: Run) -> None:
+    for declared in kinds().values():
+        server.answers[f'{declared.derived_services}.get-list'] = []
     server.answers['zato.security-basic-auth.get-list'] = [{'id': 7, 'name': 'x'}]
     assert run('change-password', 'PATH', '--name', 'x', '--password', '-', stdin='new\n')[0] == 0
     request = {'name': 'x', 'password1': 'new', 'password2': 'new'}

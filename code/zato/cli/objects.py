@@ -14,6 +14,7 @@ from zato.cli.group import Group
 from zato.cli.history import history
 from zato.cli.kind_option import kind_named, options_of, service_of, settings_from
 from zato.cli.output import echo_json, format_option, show, table, warn_of_workers
+from zato.common.config.field import Field
 from zato.common.config.json_schema import schema_of, schema_of_all
 from zato.common.config.kind import Kind, kinds
 
@@ -189,8 +190,12 @@ def _change(path: Path, service: str, request: Mapping[str, Any]) -> None:
     warn_of_workers(response)
 
 
+def _is_shown_in_lists(declared: Field) -> bool:
+    return not (declared.is_secret or declared.is_multiline or declared.is_many)
+
+
 def _show_list(kind: Kind, found: list[dict[str, Any]]) -> None:
-    settings = [name for name, declared in kind.fields.items() if not declared.is_secret and not declared.is_multiline]
+    settings = [name for name, declared in kind.fields.items() if _is_shown_in_lists(declared)]
     columns = ['id', 'name', 'is_active', *settings[:_COLUMNS]]
     if any(item.get('error') for item in found):
         columns.append('error')

@@ -7,7 +7,7 @@ object. `$$…` is text that begins with a dollar sign.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field
 from typing import Any, Literal
 
@@ -25,8 +25,9 @@ class Field(Option):
     """name, type and default come from the settings class. label: what forms call it.
 
     max_length: characters. refers_to: names of the kinds that a reference may lead to. aliases: classic names of the same
-    setting. none_names: what a reference to nothing is called. check: raises ValueError, its text being the rule.
-    unique_as: what the value is compared by, where objects must not agree in it.
+    setting. none_names: what a reference to nothing is called.
+    unique_as: what the value is compared by, where objects must not agree in it. synonyms: classic values and what they say.
+    is_many: are there any number of references, or none?
     """
 
     name: str = ''
@@ -38,10 +39,11 @@ class Field(Option):
     is_secret: bool = False
     is_read_only: bool = False  #: set by the server, never by a user
     refers_to: tuple[str, ...] = ()
+    is_many: bool = False
     aliases: tuple[str, ...] = ()
     none_names: tuple[str, ...] = ()
-    check: Callable[[Any], None] | None = None
     unique_as: Callable[[Any], Any] | None = None
+    synonyms: Mapping[str, Any] = field(default_factory=dict)
     declared_widget: Widget = ''
 
     @property
@@ -81,6 +83,7 @@ def setting(
     check: Callable[[Any], None] | None = None,
     unique_as: Callable[[Any], Any] | None = None,
     aliases: tuple[str, ...] = (),
+    synonyms: Mapping[str, Any] | None = None,
     is_multiline: bool = False,
     is_read_only: bool = False,
     widget: Widget = '',
@@ -99,6 +102,7 @@ def setting(
         aliases=aliases,
         check=check,
         unique_as=unique_as,
+        synonyms=synonyms or {},
         declared_widget=widget,
     )
     return field(default=default, metadata={'field': declared})
@@ -121,6 +125,12 @@ def reference(
     """The ID of another object, an `int`, or None where `default` is. Users give its name; kinds: what it may be."""
     declared = Field(help=help, label=label, refers_to=kinds, aliases=aliases, none_names=none_names, type=int)
     return field(default=default, metadata={'field': declared})
+
+
+def references(*kinds: str, label: str, help: str, aliases: tuple[str, ...] = ()) -> Any:
+    """The IDs of any number of other objects, a `tuple[int, ...]`. Users give a list of names."""
+    declared = Field(help=help, label=label, refers_to=kinds, is_many=True, aliases=aliases, type=int)
+    return field(default=(), metadata={'field': declared})
 
 
 def is_variable(value: Any) -> bool:
@@ -148,6 +158,8 @@ def convert_value(declared: Field, raw: Any, *, may_vary: bool = True) -> Any:
 
     may_vary: may it be `$NAME`? Raises ValueError, its text being the rule that is broken.
     """
+    if isinstance(raw, str) and raw in declared.synonyms:
+        return declared.synonyms[raw]
     if declared.type is bool:
         return raw if isinstance(raw, bool) else to_bool(raw)
     if may_vary and is_variable(raw):
@@ -175,6 +187,8 @@ def _to_text(declared: Field, raw: Any) -> str:
         raw = ''
     if isinstance(raw, int | float) and not isinstance(raw, bool):
         raw = str(raw)  # YAML and forms have numbers where text is meant
+    if declared.is_multiline and isinstance(raw, list) and all(isinstance(line, str) for line in raw):
+        raw = '\n'.join(raw)  # classic files have lists where forms have a value a line
     if not isinstance(raw, str):
         raise ValueError('must be text')
     if declared.choices:

@@ -63,11 +63,13 @@ def _property(declared: Field) -> dict[str, Any]:
     if declared.is_secret:
         found['writeOnly'] = True
     elif not declared.is_required:
-        found['default'] = declared.default
+        found['default'] = [] if declared.is_many else declared.default
     return {**found, **_values(declared)}
 
 
 def _values(declared: Field) -> dict[str, Any]:
+    if declared.is_many:
+        return {'type': 'array', 'items': {'type': 'string'}, 'x-refers-to': list(declared.refers_to)}
     if declared.refers_to:
         return {
             'type': 'string' if declared.default is not None else ['string', 'null'],

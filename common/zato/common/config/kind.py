@@ -53,7 +53,10 @@ class Kind:
     create and delete it are called, 'rest-channel' for create-rest-channel, 'basic-auth' for create basic-auth.
     inline: option and fields by which commands make one on the fly for an object that refers to it.
     operations: without those that make no sense. roles: where they differ from OPERATIONS. check: of settings that must fit
-    together; raises ValueError, its text being the rule.
+    together; raises ValueError, its text being the rule. enmasse: sections of files, the one that is written first.
+    enmasse_types: what an item's `type` says where kinds share a section; that of `fixed` unless it is given.
+    ignored: classic keys that say nothing here → the values that they may have, None for any. connects: does it connect to
+    something, so that a change of it connects anew?
     """
 
     name: str
@@ -63,6 +66,9 @@ class Kind:
     fixed: Mapping[str, str] = dataclasses.field(default_factory=dict)
     unique: tuple[tuple[str, ...], ...] = ()
     enmasse: tuple[str, ...] = ()
+    enmasse_types: tuple[str, ...] = ()
+    ignored: Mapping[str, tuple[Any, ...] | None] = dataclasses.field(default_factory=dict)
+    connects: bool = False
     command: str = ''
     is_top_level_command: bool = False
     inline: tuple[str, ...] = ()
@@ -75,8 +81,9 @@ class Kind:
     def fields(self) -> Mapping[str, Field]:
         """By name, in the order of the declaration, without `name` and `is_active`, which all objects have."""
         hints = get_type_hints(self.settings)
+        own = vars(self.settings)['__annotations__']
         found = {}
-        for item in dataclasses.fields(self.settings):
+        for item in sorted(dataclasses.fields(self.settings), key=lambda item: item.name not in own):  # inherited ones last
             declared: Field = item.metadata['field']
             type_ = declared.type if declared.refers_to else hints[item.name]
             found[item.name] = dataclasses.replace(declared, name=item.name, type=type_, default=item.default)

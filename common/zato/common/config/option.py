@@ -6,6 +6,7 @@ come from that declaration.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from math import inf
@@ -17,13 +18,17 @@ _FALSE = frozenset({'false', 'no', 'off', '0'})
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """help: a sentence for the file's comment. unit: such as 'seconds'. minimum, maximum: inclusive."""
+    """help: a sentence for the file's comment. unit: such as 'seconds'. minimum, maximum: inclusive.
+
+    check: raises ValueError, its text being the rule.
+    """
 
     help: str
     unit: str = ''
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[str, ...] = ()
+    check: Callable[[Any], None] | None = None
 
 
 def option(
@@ -34,9 +39,10 @@ def option(
     minimum: float | None = None,
     maximum: float | None = None,
     choices: tuple[str, ...] = (),
+    check: Callable[[Any], None] | None = None,
 ) -> Any:
     """A field of a stanza. The field's annotation is its type: str, int, float, bool or tuple[str, ...]."""
-    return field(default=default, metadata={'option': Option(help, unit, minimum, maximum, choices)})
+    return field(default=default, metadata={'option': Option(help, unit, minimum, maximum, choices, check)})
 
 
 def declared(stanza: type[Any]) -> dict[str, tuple[Any, Option, Any]]:
@@ -47,6 +53,13 @@ def declared(stanza: type[Any]) -> dict[str, tuple[Any, Option, Any]]:
 
 def convert(raw: Any, type_: Any, declaration: Option) -> Any:
     """The value that `raw`, as ConfigObj read it, stands for. Raises ValueError, its text being the rule."""
+    value = _convert(raw, type_, declaration)
+    if declaration.check is not None:
+        declaration.check(value)
+    return value
+
+
+def _convert(raw: Any, type_: Any, declaration: Option) -> Any:
     if type_ is bool:
         return to_bool(raw)
     if type_ == tuple[str, ...]:

@@ -62,7 +62,7 @@ def write(directory: Path) -> None:
 def type_of(declared: Field) -> str:
     """In a word: 'text', 'integer', 'reference' and so on."""
     if declared.refers_to:
-        return 'reference'
+        return 'references' if declared.is_many else 'reference'
     return 'choice' if declared.choices else 'secret' if declared.is_secret else _TYPES[declared.type]
 
 
@@ -70,7 +70,7 @@ def default_of(declared: Field) -> str:
     """'' if there is none to speak of."""
     if declared.is_secret:
         return 'random'
-    if declared.is_required or declared.default in (None, ''):
+    if declared.is_required or declared.default in (None, '', ()):
         return ''
     return str(declared.default)
 

@@ -6,6 +6,7 @@ form, an instance of the kind's settings class, is made when a worker loads the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,8 +18,8 @@ from zato.common.exception import CryptoError, ZatoException
 
 MASK = '******'  #: what is shown in place of a secret; given back, it means that the secret stays
 
-#: Takes one sentence of what is wrong.
-Problem = Callable[[str], None]
+#: Takes the key that something is wrong with, as the user gave it, and what is.
+Problem = Callable[[str, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +42,10 @@ class Target:
     id: int | None = None
     name: str = ''
 
-    def with_other(self, other: Target, problem: Callable[[str], None]) -> Target:
+    def with_other(self, other: Target, key: str, problem: Problem) -> Target:
         """The same reference was given by another key too; of an ID and a name, both must fit."""
         if self.name and other.name and self.name != other.name:
-            problem(f'contradicts another key; got {shown(self.name)} and {shown(other.name)}')
+            problem(key, f'contradicts another key; got {shown(self.name)} and {shown(other.name)}')
         return Target(self.field, self.id if self.id is not None else other.id, self.name or other.name)
 
 
@@ -52,10 +53,8 @@ class ObjectDown(ZatoException):
     """An object cannot be used as it is configured"""
 
 
-def read_settings(
-    kind: Kind, title: str, raw: Mapping[str, Any], problem: Problem, *, is_system: bool = False
-) -> dict[str, Any]:
-    """What a user gave → values by field, references as a Target or None. What is missing is not in the result.
+def read_settings(kind: Kind, raw: Mapping[str, Any], problem: Problem, *, is_system: bool = False) -> dict[str, Any]:
+    """What a user gave → values by field, references as a Target, None, or a list. What is missing is not in the result.
 
     is_system: are read-only fields set?
     """
@@ -63,25 +62,24 @@ def read_settings(
     for key, value in raw.items():
         declared = kind.keys.get(key)
         if declared is None:
-            _check_other_key(kind, title, key, value, problem)
+            _check_other_key(kind, key, value, problem)
         elif declared.is_read_only and not is_system:
             continue  # clients give back what they were given
+        elif declared.is_many:
+            _read_references(declared, key, value, given, problem)
         elif declared.refers_to:
-            _read_reference(declared, value, given, _Key(key, title, problem))
+            _read_reference(declared, key, value, given, problem)
         elif declared.is_secret and value in (MASK, '', None):
             continue  # forms send back what they were given
         else:
             try:
                 given[declared.name] = convert_value(declared, value)
             except ValueError as e:
-                got = '' if declared.is_secret else f'; got {shown(value)}'
-                problem(f'{title}: `{key}` {e}{got}')
+                problem(key, f'{e}{"" if declared.is_secret else f"; got {shown(value)}"}')
     return given
 
 
-def missing_settings(
-    kind: Kind, title: str, given: Mapping[str, Any], raw: Mapping[str, Any], problem: Problem
-) -> dict[str, Any]:
+def missing_settings(kind: Kind, given: Mapping[str, Any], raw: Mapping[str, Any], problem: Problem) -> dict[str, Any]:
     """`given`, with defaults for what is not in it. raw: what it was read from, some of which may be wrong."""
     complete = dict(given)
     tried = {declared.name for key in raw if (declared := kind.keys.get(key)) is not None}
@@ -90,7 +88,9 @@ def missing_settings(
             continue
         if declared.is_required:
             if name not in tried:
-                problem(f'{title}: `{name}` is required')
+                problem(name, 'is required')
+        elif declared.is_many:
+            complete[name] = []
         elif declared.refers_to and declared.default is not None:
             complete[name] = Target(declared, name=declared.default)
         else:
@@ -109,7 +109,7 @@ def resolve(kind: Kind, stored: StoredObject, environ: Mapping[str, str], decryp
     for name, declared in kind.fields.items():
         value = stored.settings.get(name, declared.default)
         if declared.is_secret:
-            value = _open_secret(value, decrypt, _Key(name, title, problems.append))
+            value = _open_secret(value, decrypt, lambda text, name=name: problems.append(f'{title}: `{name}` {text}'))  # type: ignore[misc]
             if decrypt is not None and (environ.get(value[1:]) if is_variable(value) else value) == '':
                 problems.append(f'{title}: `{name}` is empty')
         if is_variable(value) and not declared.refers_to:
@@ -125,7 +125,7 @@ def resolve(kind: Kind, stored: StoredObject, environ: Mapping[str, str], decryp
                 continue
         elif isinstance(value, str) and value.startswith('$$'):
             value = value[1:]
-        values[name] = value
+        values[name] = tuple(value) if declared.is_many else value
     if problems:
         raise ObjectDown(msg='\n'.join(problems))
     settings = kind.settings(**values)
@@ -137,32 +137,39 @@ def resolve(kind: Kind, stored: StoredObject, environ: Mapping[str, str], decryp
     return settings
 
 
-def check_together(kind: Kind, stored: StoredObject, problem: Problem) -> None:
-    """Do settings fit together? Those with a variable among them are looked at once they are resolved."""
-    values = with_defaults(kind, stored.settings)
+def misfit(kind: Kind, settings: Mapping[str, Any]) -> str:
+    """Why settings do not fit together, '' if they do. With a variable among them it is found out once they are resolved."""
+    values = with_defaults(kind, settings)
     if kind.check is None or len(values) < len(kind.fields) or any(map(is_variable, values.values())):
-        return
+        return ''
     try:
         kind.check(kind.settings(**values))
     except ValueError as e:
-        problem(f'{kind.title(stored.name)}: {e}')
+        return str(e)
+    return ''
 
 
 def without_defaults(kind: Kind, item: StoredObject) -> StoredObject:
     """The same object with those settings alone that differ from the defaults, which is how many of them fit into memory."""
     fields = kind.fields
     settings = {
-        name: value
-        for name, value in item.settings.items()
-        if name not in fields or value != fields[name].default or type(value) is not type(fields[name].default)
+        name: value for name, value in item.settings.items() if name not in fields or not _is_default(fields[name], value)
     }
     return replace(item, settings=settings)
 
 
 def with_defaults(kind: Kind, settings: Mapping[str, Any]) -> dict[str, Any]:
     """All settings, in the order of their declaration; required ones that are missing are left out."""
-    found = {name: settings.get(name, declared.default) for name, declared in kind.fields.items()}
+    found = {
+        name: settings.get(name, [] if declared.is_many else declared.default) for name, declared in kind.fields.items()
+    }
     return {name: value for name, value in found.items() if value is not REQUIRED}
+
+
+def _is_default(declared: Field, value: Any) -> bool:
+    if declared.is_many:
+        return not value
+    return bool(value == declared.default) and type(value) is type(declared.default)
 
 
 def masked(kind: Kind, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -173,19 +180,7 @@ def masked(kind: Kind, settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Key:
-    """Where a problem is."""
-
-    key: str
-    title: str
-    problem: Problem
-
-    def __call__(self, text: str) -> None:
-        self.problem(f'{self.title}: `{self.key}` {text}')
-
-
-def _open_secret(value: Any, decrypt: Callable[[str], str] | None, problem: _Key) -> Any:
+def _open_secret(value: Any, decrypt: Callable[[str], str] | None, problem: Callable[[str], None]) -> Any:
     if not value or is_variable(value):
         return value
     if decrypt is None:
@@ -197,27 +192,50 @@ def _open_secret(value: Any, decrypt: Callable[[str], str] | None, problem: _Key
         return None
 
 
-def _read_reference(declared: Field, value: Any, given: dict[str, Any], problem: _Key) -> None:
+def _read_reference(declared: Field, key: str, value: Any, given: dict[str, Any], problem: Problem) -> None:
     if isinstance(value, bool) or not isinstance(value, int | str | None):
-        problem(f'must be the name of an object; got {shown(value)}')
+        problem(key, f'must be the name of an object; got {shown(value)}')
     elif value is None or value in declared.none_names:
         if declared.default is None:
             given.setdefault(declared.name, None)
         elif value is not None:
-            problem('must name an object')
+            problem(key, 'must name an object')
     else:
         before = given.get(declared.name)
-        has_id = problem.key.endswith('_id') and is_id(value)
-        new = Target(declared, id=int(value)) if has_id else Target(declared, name=str(value).strip())
-        given[declared.name] = new.with_other(before, problem) if isinstance(before, Target) else new
+        new = _target(declared, key, value)
+        given[declared.name] = new.with_other(before, key, problem) if isinstance(before, Target) else new
 
 
-def _check_other_key(kind: Kind, title: str, key: str, value: Any, problem: Problem) -> None:
+def _read_references(declared: Field, key: str, value: Any, given: dict[str, Any], problem: Problem) -> None:
+    """As text they are told apart by commas or lines."""
+    values = re.split(r'[,\n]', value) if isinstance(value, str) else [] if value is None else value
+    if not isinstance(values, list | tuple) or any(
+        isinstance(one, bool) or not isinstance(one, int | str) for one in values
+    ):
+        problem(key, f'must be a list of names; got {shown(value)}')
+        return
+    targets = {one: _target(declared, key, one) for one in values if str(one).strip()}
+    if targets or not given.get(declared.name):  # names and IDs of the same objects may be given, as they were shown
+        given[declared.name] = list(targets.values())
+
+
+def _target(declared: Field, key: str, value: int | str) -> Target:
+    if key.endswith('_id') and is_id(value):
+        return Target(declared, id=int(value))
+    return Target(declared, name=str(value).strip())
+
+
+def _check_other_key(kind: Kind, key: str, value: Any, problem: Problem) -> None:
     if key in IGNORED_KEYS or key.removesuffix('_kind') in kind.references:
         return
     if key in kind.fixed:
         if value not in (None, '', kind.fixed[key]):
-            problem(f'{title}: `{key}` must be `{kind.fixed[key]}`; got {shown(value)}')
+            problem(key, f'must be `{kind.fixed[key]}`; got {shown(value)}')
+        return
+    if key in kind.ignored:
+        allowed = kind.ignored[key]
+        if allowed is not None and value not in allowed:
+            problem(key, f'is not in this version; got {shown(value)}')
         return
     known = [name for name, declared in kind.fields.items() if not declared.is_read_only]
-    problem(f'{title}: unknown key {shown(key)}{nearest(str(key), [*known, "name", "is_active", *kind.keys])}')
+    problem(key, f'is unknown{nearest(str(key), [*known, "name", "is_active", *kind.keys])}')

@@ -80,7 +80,7 @@ config_key = Table(
     Column('object_id', _ID, ForeignKey('config_object.id', ondelete='CASCADE'), nullable=False, index=True),
 )
 
-#: target_id: an object that is referred to cannot be deleted.
+#: field: of a list of references with the position in it, `members.0`. target_id: what is referred to cannot be deleted.
 config_reference = Table(
     'config_reference',
     metadata,
@@ -187,4 +187,48 @@ pickup_seen = Table(
     Column('warnings', Text, nullable=False),
     Column('missing', Text, nullable=False),
     Column('is_late', Boolean, nullable=False),
+)
+
+#: Tokens that JWT definitions have given. id: SHA-256 of the token's own ID. expires: unless it is used before.
+security_token = Table(
+    'security_token',
+    metadata,
+    Column('id', Text, primary_key=True),
+    Column('object_id', _ID, ForeignKey('config_object.id', ondelete='CASCADE'), nullable=False, index=True),
+    Column('expires', Double, nullable=False, index=True),
+)
+
+#: How many requests there have been in a window of time, by exact rate limits. source: of the rule that counts them.
+rate_limit = Table(
+    'rate_limit',
+    metadata,
+    Column('object_id', _ID, primary_key=True, autoincrement=False),
+    Column('source', Text, primary_key=True),
+    Column('seconds', Integer, primary_key=True, autoincrement=False),
+    Column('window', _ID, primary_key=True, autoincrement=False),
+    Column('requests', _ID, nullable=False),
+    Index(None, 'window'),
+)
+
+#: Messages that objects received and sent. direction: received or sent. status: HTTP's, 0 where there is none. data: with
+#: secrets masked, cut off where it was too long; size: all of it, in bytes.
+audit_message = Table(
+    'audit_message',
+    metadata,
+    Column('id', _ID, primary_key=True, autoincrement=True),
+    Column('at', Double, nullable=False, index=True),
+    Column('server', Text, nullable=False),
+    Column('kind', Text, nullable=False),
+    Column('object_id', _ID, nullable=False),
+    Column('name', Text, nullable=False),
+    Column('direction', Text, nullable=False),
+    Column('cid', Text, nullable=False, index=True),
+    Column('msg_id', Text, nullable=False),
+    Column('in_reply_to', Text, nullable=False),
+    Column('remote', Text, nullable=False),
+    Column('what', Text, nullable=False),
+    Column('status', Integer, nullable=False),
+    Column('size', _ID, nullable=False),
+    Column('data', Text, nullable=False),
+    Index(None, 'object_id', 'direction', 'id'),
 )

@@ -16,6 +16,7 @@ _BUILTIN: dict[str, type[Service]] = {
     'helpers.echo': helpers.HelpersEcho,
     'pub.helpers.echo': helpers.PubEcho,
     'zato.config.apply': config.Apply,
+    'zato.config.export': config.Export,
     'zato.audit.get-list': config.AuditList,
     'zato.worker.get-list': config.WorkerList,
     'zato.service.invoke': service_admin.Invoke,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import Connection, Select, select
 
-from zato.common.config.field import is_id, shown
-from zato.common.config.kind import Role
+from zato.common.config.field import Field, is_id, is_variable, shown
+from zato.common.config.kind import Role, kinds
+from zato.common.config.stored import StoredObject, without_defaults
 from zato.common.exception import BadRequest
 from zato.common.odb.tables import audit
 from zato.server.admin_api.context import AdminService
@@ -25,6 +25,7 @@ class Apply(AdminService):
     """Apply `changes`, a list, all of them or none; each has `action`, `kind` and what the service of that name takes.
 
     Answers once all live workers have them, with `results`, and with the workers that are still `pending` after 5 seconds.
+    dry_run: nothing is written; `results` say what would be, and `reconnects` what would connect anew.
     """
 
     def handle(self) -> None:
@@ -39,8 +40,65 @@ class Apply(AdminService):
                 problems.append(f'Change {i + 1}: {e.msg}')
         if problems:
             raise BadRequest(self.cid, '\n'.join(problems), needs_msg=True)
-        outcome = self.context.configuration.apply(changes, self.actor)
-        self.response.payload = {'results': [asdict(result) for result in outcome.results], **outcome.as_dict()}
+        configuration = self.context.configuration
+        if self.request.input.get('dry_run'):
+            results, reconnects = configuration.plan(changes)
+            self.response.payload = {
+                'results': [result.as_dict(is_plan=True) for result in results],
+                'reconnects': reconnects,
+            }
+            return
+        outcome = configuration.apply(changes, self.actor)
+        self.response.payload = {
+            'results': [result.as_dict(is_plan=False) for result in outcome.results],
+            **outcome.as_dict(),
+        }
+
+
+class Export(AdminService):
+    """All objects that can be imported again, as `objects`: `kind`, `name`, `is_active`, `version`, `error`, `settings`.
+
+    settings: those that differ from the defaults, or have none. References are names, `kind/name` where a name alone would
+    not say which. Secrets are left out, names of variables that have them are not.
+    """
+
+    role: ClassVar[Role] = 'viewer'
+
+    def handle(self) -> None:
+        objects = self.context.objects
+        exported = [item for item in objects.stored.values() if kinds()[item.kind].enmasse]
+        self.response.payload = {
+            'objects': [
+                {
+                    'kind': item.kind,
+                    'name': item.name,
+                    'is_active': item.is_active,
+                    'version': item.version,
+                    'error': objects.error_of(item.id),
+                    'settings': self._settings(item),
+                }
+                for item in sorted(exported, key=lambda item: (item.kind, item.name))
+            ]
+        }
+
+    def _settings(self, item: StoredObject) -> dict[str, Any]:
+        kind = kinds()[item.kind]
+        found: dict[str, Any] = {}
+        for name, value in without_defaults(kind, item).settings.items():
+            declared = kind.fields[name]
+            if declared.is_many:
+                found[name] = [self._name_of(declared, id) for id in value]
+            elif declared.refers_to:
+                found[name] = self._name_of(declared, value) if value else None
+            elif not declared.is_secret or is_variable(value):
+                found[name] = value
+        return {name: found[name] for name in kind.fields if name in found}
+
+    def _name_of(self, declared: Field, id: int) -> str:
+        objects = self.context.objects
+        target = objects.stored[id]
+        same = [kind for kind in declared.refers_to if objects.find_stored(kind, target.name) is not None]
+        return f'{target.kind}/{target.name}' if len(same) > 1 or '/' in target.name else target.name
 
 
 class AuditList(AdminService):

@@ -27,15 +27,20 @@ class ObjectService(AdminService):
             for kind in self.kinds_served
             if all(request.get(key) in (None, '', value) for key, value in kind.fixed.items())
         ]
-        if len(fitting) > 1 and is_id(request.get('id')):
-            stored = self.context.objects.stored.get(int(request['id']))
-            fitting = [kind for kind in fitting if stored is not None and stored.kind == kind.name]
-        if fitting:
+        if len(fitting) > 1:
+            fitting = self._with_such_an_object(fitting)
+        if len(fitting) == 1:
             return fitting[0]
         known = ' or '.join(str(dict(kind.fixed)) for kind in self.kinds_served)
-        raise BadRequest(
-            self.cid, f'The request names a kind of object that there is not; there is: {known}', needs_msg=True
-        )
+        raise BadRequest(self.cid, f'The request must say which kind of object it is about: {known}', needs_msg=True)
+
+    def _with_such_an_object(self, fitting: list[Kind]) -> list[Kind]:
+        """Those of the kinds that have the object that the request names."""
+        request, objects = self.request.input, self.context.objects
+        if is_id(request.get('id')):
+            stored = objects.stored.get(int(request['id']))
+            return [kind for kind in fitting if stored is not None and stored.kind == kind.name]
+        return [kind for kind in fitting if objects.find_stored(kind.name, str(request.get('name') or '')) is not None]
 
     def stored(self, kind: Kind) -> StoredObject:
         """The object that the request names by id or name. Raises BadRequest, NotFound."""
@@ -56,6 +61,13 @@ class ObjectService(AdminService):
         kind = kinds()[item.kind]
         settings = masked(kind, with_defaults(kind, item.settings))
         for name, declared in kind.references.items():
+            if declared.is_many:
+                targets = [found for id in settings[name] if (found := objects.stored.get(id)) is not None]
+                settings[name] = [target.name for target in targets]
+                settings[f'{name}_id'] = [target.id for target in targets]
+                if len(declared.refers_to) > 1:
+                    settings[f'{name}_kind'] = [target.kind for target in targets]
+                continue
             target = objects.stored.get(settings.get(name) or 0)
             settings[name] = settings[f'{name}_name'] = target.name if target is not None else None
             settings[f'{name}_id'] = target.id if target is not None else None

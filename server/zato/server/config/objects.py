@@ -248,7 +248,9 @@ class _Attempts:
 
 
 def _targets(kind: Kind, item: StoredObject) -> Iterator[int]:
-    for name in kind.references:
-        target = item.settings.get(name)
-        if target:
-            yield target
+    for name, declared in kind.references.items():
+        value = item.settings.get(name)
+        if declared.is_many:
+            yield from value or ()
+        elif value:
+            yield value

@@ -27,6 +27,7 @@ T = TypeVar('T')
 
 _PATIENCE = 5.0  #: seconds that an answer waits for other workers
 _LOOK_FIRST, _LOOK_MOST = 0.05, 0.5  #: seconds between looks at workers that have not answered
+_NOBODY = Actor('', '')  #: plans
 _UNKNOWN = 'all others, which the ODB did not name'  #: in place of the workers that are pending
 
 
@@ -65,6 +66,15 @@ class _Ask:
         return replace(self, event=max(self.event, other.event), since=min(self.since, other.since))
 
 
+class _Planned(Exception):
+    """Ends the transaction of a dry run, which must not be committed"""
+
+    def __init__(self, results: list[Result], reconnects: list[str]) -> None:
+        super().__init__()
+        self.results = results
+        self.reconnects = reconnects
+
+
 class Writer:
     """Transactions that change configuration, for whoever does not wait for other workers."""
 
@@ -85,6 +95,20 @@ class Writer:
             return result, ledger.last_event
 
         return self._odb.write(run)
+
+    def plan(self, changes: Sequence[Change]) -> tuple[list[Result], list[str]]:
+        """What these changes would do, and titles of what would connect anew; nothing is written. Raises as `apply` does."""
+
+        def run(connection: Connection) -> None:
+            change_set = self.change_set(Ledger(self._odb.database, connection, _NOBODY))
+            results = change_set.apply(changes)
+            raise _Planned(results, change_set.reconnects())
+
+        try:
+            self._odb.write(run)
+        except _Planned as planned:
+            return planned.results, planned.reconnects
+        raise AssertionError('a dry run has been committed')
 
     def tell(self, event: int) -> None:
         """Wake all workers on this host."""
@@ -113,6 +137,10 @@ class Configuration:
         )
         written = sum(result.is_changed for result in results)
         return self.wait_for(event if written else 0, tuple(results), since=event - written + 1, with_modules=False)
+
+    def plan(self, changes: Sequence[Change]) -> tuple[list[Result], list[str]]:
+        """What `apply` would do, and titles of what would connect anew. Raises as it does."""
+        return self._writer.plan(changes)
 
     def wait_for(
         self, event: int, results: tuple[Result, ...] = (), *, since: int = 0, with_modules: bool = True

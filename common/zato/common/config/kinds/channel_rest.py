@@ -6,9 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from zato.common.config.field import reference, setting
+from zato.common.config.audit_log import Audited
+from zato.common.config.field import reference, references, setting
 from zato.common.config.kind import kind
 from zato.common.config.origins import ANY, NULL, parse_origins
+from zato.common.config.rate_limit import RateLimited
 
 PATH_FIRST, QUERY_FIRST = 'path-over-qs', 'qs-over-path'
 MESSAGE_FIRST, URL_FIRST = 'msg-over-channel-params', 'channel-params-over-msg'
@@ -79,9 +81,30 @@ def check_url_path(path: Any) -> None:
     command='rest-channel',
     is_top_level_command=True,
     check=check_together,
+    ignored={
+        'pool_size': None,
+        'ping_method': None,
+        'timeout': None,
+        'serialization_type': ('string', ''),
+        'soap_action': ('', None),
+        'soap_version': None,
+        'has_rbac': (False,),
+        'sec_use_rbac': (False,),
+        'service_whitelist': ([], '', None),
+        'is_internal': (False,),
+        'cache_id': (None, '', 0),
+        'cache_name': (None, ''),
+        'cache_expiry': (None, 0),
+        'data_encoding': None,
+        'should_parse_on_input': (False,),
+        'should_validate': (False,),
+        'should_return_errors': (False,),
+        'hl7_version': None,
+        'json_path': (None, ''),
+    },
 )
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelREST:
+class ChannelREST(RateLimited, Audited):
     """A path under which clients reach a service over HTTP."""
 
     url_path: str = setting(
@@ -94,11 +117,16 @@ class ChannelREST:
     method: str = setting('', label='Method', help='The only one that is accepted; empty for any', choices=('', *METHODS))
     security: int | None = reference(
         'security_basic_auth',
+        'security_apikey',
+        'security_jwt',
         label='Security definition',
-        help='Who may call; without one, anybody',
+        help='Who may call; without one, and without groups, anybody',
         default=None,
         aliases=('sec_def', 'sec_name'),
         none_names=('zato-no-security', 'ZATO_NONE', ''),
+    )
+    security_groups: tuple[int, ...] = references(
+        'security_group', label='Security groups', help='Members of these may call, besides what the definition asks for'
     )
     data_format: str = setting(
         '',

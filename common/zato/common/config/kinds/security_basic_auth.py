@@ -7,6 +7,7 @@ from typing import Any
 
 from zato.common.config.field import secret, setting
 from zato.common.config.kind import kind
+from zato.common.config.rate_limit import RateLimited
 
 
 def _check_username(value: Any) -> None:
@@ -18,13 +19,14 @@ def _check_username(value: Any) -> None:
     'security_basic_auth',
     label='Basic Auth',
     services='zato.security.basic-auth',
+    fixed={'type': 'basic_auth'},
     enmasse=('security', 'def_sec', 'basic_auth'),
     command='basic-auth',
     inline=('basic-auth', 'username', 'password'),
     operations=('get-list', 'get', 'create', 'edit', 'delete', 'change-password'),
 )
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SecurityBasicAuth:
+class SecurityBasicAuth(RateLimited):
     """A user name and a password by which clients are told apart (RFC 7617)."""
 
     username: str = setting(label='Username', help='What clients send', max_length=200, check=_check_username)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from zato.common.config.field import setting
 from zato.common.config.kind import kind
+from zato.common.config.rate_limit import RateLimited
 
 
 @kind(
@@ -16,7 +17,7 @@ from zato.common.config.kind import kind
     is_renamable=False,
 )
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
+class Service(RateLimited):
     """A service, deployed from a module or built in. It is created by deployment, and has its ID for good."""
 
     impl_name: str = setting(

@@ -1,0 +1,150 @@
+"""Judges what a set of changes leads to: names, what must be unique, what refers to what.
+
+Each check adds what is wrong to the plan's problems; two of them return the rows to write.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Connection
+
+from zato.common.config.field import shown
+from zato.common.config.kind import Kind, kinds
+from zato.common.config.stored import StoredObject, misfit
+from zato.common.exception import Conflict
+from zato.server.propagate import objects
+from zato.server.propagate.plan import Plan
+
+_MOST_USERS = 10  #: that a message names
+
+
+def check_settings(plan: Plan) -> None:
+    """Do the settings of each object fit together?"""
+    for item, kind in plan.touched():
+        why = misfit(kind, item.settings)
+        if why:
+            plan.problem(item.id, f'{kind.title(item.name)}: {why}')
+
+
+def check_names(plan: Plan) -> None:
+    for item, kind in plan.touched():
+        other = plan.stored_names.get((item.kind, item.name))
+        if other is not None and other != item.id and other not in plan.before:
+            plan.problem(item.id, f'{kind.title(item.name)} already exists in this cluster', Conflict)
+
+
+def check_keys(plan: Plan, connection: Connection) -> list[dict[str, Any]]:
+    """The rows of config_key for what is touched."""
+    found: dict[tuple[str, str, str], int] = {}
+    for item, kind in plan.touched():
+        for names in kind.unique:
+            if any(kind.fields[name].is_required and name not in item.settings for name in names):
+                continue  # it is wrong, of which is told elsewhere
+            key = (kind.name, ','.join(names), _digest(kind, names, item.settings))
+            if key in found:
+                _refuse_key(plan, item, names, plan.objects[found[key]].name)
+            found[key] = item.id
+    for key, owner in objects.owners_of_keys(connection, [digest for _, _, digest in found]).items():
+        if key in found and owner not in plan.before:
+            item = plan.objects[found[key]]
+            _refuse_key(plan, item, tuple(key[1].split(',')), objects.names_of(connection, [owner])[owner][1])
+    return [
+        {'kind': kind, 'fields': names, 'digest': digest, 'object_id': id} for (kind, names, digest), id in found.items()
+    ]
+
+
+def _refuse_key(plan: Plan, item: StoredObject, names: Sequence[str], other: str) -> None:
+    kind = kinds()[item.kind]
+    values = ' and '.join(f'`{name}` {shown(item.settings.get(name, ""))}' for name in names)
+    verb = 'already exist together' if len(names) > 1 else 'already exists'
+    plan.problem(item.id, f'{kind.title(item.name)}: {values} {verb}, in {kind.title(other)}', Conflict)
+
+
+def _digest(kind: Kind, names: Sequence[str], settings: Mapping[str, Any]) -> str:
+    values: list[Any] = []
+    for name in names:
+        as_compared = kind.fields[name].unique_as
+        value = settings.get(name)
+        values.append(as_compared(value) if as_compared is not None and value is not None else value)
+    return sha256(json.dumps(values).encode()).hexdigest()
+
+
+def check_references(plan: Plan, connection: Connection) -> list[dict[str, Any]]:
+    """The rows of config_reference for what is touched."""
+    rows: list[dict[str, Any]] = [
+        {'object_id': item.id, 'field': field, 'target_id': target}
+        for item, _ in plan.touched()
+        for field, target in references_of(item)
+    ]
+    gone = [id for id in plan.before if id not in plan.objects]
+    for row in rows:
+        if row['target_id'] in gone:
+            item = plan.objects[row['object_id']]
+            _refuse_deletion(plan, row['target_id'], [(item.kind, item.name)])
+    users: dict[int, list[int]] = {}
+    for object_id, _, target in objects.referrers(connection, gone):
+        if object_id not in plan.before:
+            users.setdefault(target, []).append(object_id)
+    names = objects.names_of(connection, [id for ids in users.values() for id in ids])
+    for target, ids in users.items():
+        _refuse_deletion(plan, target, [names[id] for id in dict.fromkeys(ids)])
+    _check_circles(plan, connection, rows)
+    return rows
+
+
+def references_of(item: StoredObject) -> Iterator[tuple[str, int]]:
+    """(field, ID of what it refers to), as config_reference has them."""
+    for name, declared in kinds()[item.kind].references.items():
+        value = item.settings.get(name)
+        if declared.is_many:
+            yield from ((f'{name}.{position}', target) for position, target in enumerate(value or ()))
+        elif value:
+            yield name, value
+
+
+def _refuse_deletion(plan: Plan, target: int, users: Sequence[tuple[str, str]]) -> None:
+    before = plan.deleted[target]
+    titles = ', '.join(kinds()[kind].title(name) for kind, name in users[:_MOST_USERS])
+    more = f' and {len(users) - _MOST_USERS} more' if len(users) > _MOST_USERS else ''
+    text = f'{kinds()[before.kind].title(before.name)} cannot be deleted: it is used by {titles}{more}'
+    plan.problem(target, text, Conflict)
+
+
+def _check_circles(plan: Plan, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    touched = {kind.name: kind for _, kind in plan.touched()}
+    if not rows or not any(kind.may_refer_to_itself for kind in touched.values()):
+        return
+    graph: dict[int, list[int]] = {item.id: [] for item, _ in plan.touched()}
+    for row in rows:
+        graph[row['object_id']].append(row['target_id'])
+    todo = {target for targets in graph.values() for target in targets} - graph.keys()
+    while todo:  # what is referred to from there on
+        found = objects.targets_of(connection, todo)
+        graph.update({id: found.get(id, []) for id in todo})
+        todo = {target for targets in found.values() for target in targets} - graph.keys()
+    for item, kind in plan.touched():
+        circle = _circle_from(item.id, graph)
+        if circle:
+            names = objects.names_of(connection, circle)
+            titles = [plan.objects[id].name if id in plan.objects else names[id][1] for id in circle]
+            plan.problem(item.id, f'{kind.title(item.name)} refers to itself: {" -> ".join(map(shown, titles))}')
+            return
+
+
+def _circle_from(start: int, graph: Mapping[int, Sequence[int]]) -> list[int]:
+    """A way from an object back to it, [] if there is none."""
+    ways: dict[int, list[int]] = {start: [start]}
+    todo = [start]
+    while todo:
+        id = todo.pop()
+        for target in graph.get(id, ()):
+            if target == start:
+                return [*ways[id], start]
+            if target not in ways:
+                ways[target] = [*ways[id], target]
+                todo.append(target)
+    return []
