@@ -6,7 +6,7 @@ channel, parameters may span slashes: the path that begins with most fixed parts
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any, Final
 
@@ -26,6 +26,9 @@ _NOTHING: Found = ({}, ())
 
 
 _NOTHING_YET: Final[dict[Any, Any]] = {}
+_NO_SPANS: Final[list[Channel]] = []
+
+_SHORT: Final = 64  #: channels that may be looked through one by one
 
 
 class _Span:
@@ -58,13 +61,24 @@ class _Spans:
 
     __slots__ = ('_by_part',)
 
-    def __init__(self) -> None:
+    def __init__(self, channels: Iterable[Channel]) -> None:
         self._by_part: dict[bytes, dict[str, _Span]] = {}
+        for channel in channels:
+            self.add(channel)
 
     def __bool__(self) -> bool:
         return bool(self._by_part)
 
-    def methods_for(self, shape: str) -> Methods:
+    def add(self, channel: Channel) -> None:
+        _add(self._methods_for(_shape(channel)), channel)
+
+    def remove(self, channel: Channel) -> None:
+        """Without effect if it is not there."""
+        shape = _shape(channel)
+        _remove(self._methods_for(shape), channel)
+        self._cut(shape)
+
+    def _methods_for(self, shape: str) -> Methods:
         """Made if need be."""
         parts = _fixed_parts(shape)
         for part in parts:
@@ -74,7 +88,7 @@ class _Spans:
         span = self._by_part.setdefault(part, {})[shape] = _Span(shape)
         return span.methods
 
-    def cut(self, shape: str) -> None:
+    def _cut(self, shape: str) -> None:
         """Without effect if a channel is there, or the shape is not."""
         for part in _fixed_parts(shape):
             spans = self._by_part.get(part, {})
@@ -102,7 +116,7 @@ class _Node:
         self.mixed: dict[str, tuple[re.Pattern[bytes], _Node]] = _NOTHING_YET  # by text, most fixed text first
         self.param: _Node | None = None
         self.methods: Methods = _NOTHING_YET
-        self.spans: _Spans | None = None
+        self.spans: _Spans | list[Channel] = _NO_SPANS  # a list until a request needs the other, which takes more memory
 
     @property
     def is_empty(self) -> bool:
@@ -127,10 +141,7 @@ class Routes:
             last.methods = {}
         _add(last.methods, channel)
         if channel.match_slash:
-            node, shape = _spanned(way)
-            if node.spans is None:
-                node.spans = _Spans()
-            _add(node.spans.methods_for(shape), channel)
+            _add_spanning(_spanned(way), channel)
 
     def remove(self, channel: Channel) -> None:
         """Without effect if it is not there."""
@@ -143,10 +154,8 @@ class Routes:
             return
         way = self._way_to(channel.path)
         _remove(way[-1][0].methods, channel)
-        node, shape = _spanned(way)
-        if channel.match_slash and node.spans is not None:
-            _remove(node.spans.methods_for(shape), channel)
-            node.spans.cut(shape)
+        if channel.match_slash:
+            _remove_spanning(_spanned(way), channel)
         for (parent, part), (node, _) in reversed(list(pairwise(way))):
             if node.is_empty:
                 _cut(parent, part)
@@ -242,10 +251,40 @@ def _hiding(channel: Channel) -> set[tuple[str, str]]:
     return {(method, http_accept) for method in (channel.method, '') for http_accept in wider}
 
 
-def _spanned(way: list[tuple[_Node, str]]) -> tuple[_Node, str]:
-    """The node that the fixed parts at the beginning lead to, and the shape of the rest."""
-    first = next(position for position, (_, part) in enumerate(way) if '{' in part)
-    return way[first][0], PARAM.sub('{}', '/'.join(part for _, part in way[first:-1]))
+def _add_spanning(node: _Node, channel: Channel) -> None:
+    if isinstance(node.spans, _Spans):
+        node.spans.add(channel)
+    elif node.spans:
+        node.spans.append(channel)
+    else:
+        node.spans = [channel]
+
+
+def _remove_spanning(node: _Node, channel: Channel) -> None:
+    """Without effect if it is not there."""
+    spans = node.spans
+    if isinstance(spans, list) and len(spans) <= _SHORT:
+        node.spans = [other for other in spans if other is not channel]
+    else:
+        _indexed(node).remove(channel)
+
+
+def _indexed(node: _Node) -> _Spans:
+    if not isinstance(node.spans, _Spans):
+        node.spans = _Spans(node.spans)
+    return node.spans
+
+
+def _spanned(way: list[tuple[_Node, str]]) -> _Node:
+    """The node that the fixed parts at the beginning lead to."""
+    return next(node for node, part in way if '{' in part)
+
+
+def _shape(channel: Channel) -> str:
+    """The path from its first part with a parameter on, without the parameters' names."""
+    parts = channel.path.split('/')[1:]
+    first = next(position for position, part in enumerate(parts) if '{' in part)
+    return PARAM.sub('{}', '/'.join(parts[first:]))
 
 
 def _fixed_parts(shape: str) -> list[bytes]:
@@ -329,8 +368,8 @@ def _find_spanning(node: _Node, parts: list[bytes]) -> Iterator[Found]:
     """What matches where parameters span slashes, the most specific first."""
     on_the_way = []
     for position, part in enumerate(parts):
-        if node.spans is not None:
-            on_the_way.append((position, node.spans))
+        if node.spans:
+            on_the_way.append((position, node))
         child = node.fixed.get(part)
         if child is None:
             break
@@ -338,8 +377,8 @@ def _find_spanning(node: _Node, parts: list[bytes]) -> Iterator[Found]:
     if not on_the_way:
         return
     there = {*parts, b''}
-    for position, spans in reversed(on_the_way):
-        yield from spans.find(b'/'.join(parts[position:]), there)
+    for position, node in reversed(on_the_way):
+        yield from _indexed(node).find(b'/'.join(parts[position:]), there)
 
 
 def _named(channel: Channel, values: tuple[bytes, ...]) -> dict[str, str]:
