@@ -36,7 +36,21 @@ def matches(expected: str, output: str) -> bool:
     return re.fullmatch(pattern, output.strip(), re.DOTALL) is not None
 
 
-@pytest.mark.parametrize('name', ['tutorial', 'configuration', 'rest-channels', 'development'])
+@pytest.mark.parametrize(
+    'name',
+    [
+        'tutorial',
+        'configuration',
+        'rest-channels',
+        'outgoing-rest',
+        'security',
+        'enmasse',
+        'environment-variables',
+        'rate-limits',
+        'audit-log',
+        'development',
+    ],
+)
 def test_the_commands_of_a_page_do_what_it_says(name: str, tmp_path: Path) -> None:
     first = free_ports(4)
     write_files(ROOT / 'docs' / f'{name}.md', tmp_path)

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select, text, update
 
-from tests.support.admin import alarms, answers_of_all, ask_workers, create, difference, invoke, pids, refusal
+from tests.support.admin import alarms, answers_of_all, ask_workers, create, difference, invoke, pids, refusal, stop_workers
 from tests.support.environment import PATIENCE, Environment, eventually, service_file, zato
 from zato.cli.odb import address_of_server
 from zato.common.config.secrets import secrets_text
@@ -252,13 +252,6 @@ def test_a_worker_that_is_stopped_is_named_as_pending_and_catches_up_when_it_goe
     eventually(lambda: str(answer['id']) in ask_workers(cluster, 'objects', server=1)[stopped], 'it has the object')
     edited = invoke(cluster, f'{AUTH}.edit', {'id': answer['id'], 'username': 'you'})
     assert edited['pending'] == []
-
-
-def stop_workers(environment: Environment, workers: set[int]) -> None:
-    """While none of them writes: a process that is stopped in the middle of that keeps all others from it."""
-    with closing(Database(address_of_server(environment.server))) as database, database.write():
-        for pid in workers:
-            os.kill(pid, signal.SIGSTOP)
 
 
 def test_an_object_that_only_one_server_cannot_use_is_down_there_and_up_elsewhere(cluster: Environment) -> None:

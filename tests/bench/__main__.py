@@ -29,8 +29,10 @@ def main() -> int:
         invoke,
         latency,
         memory,
+        outgoing_rest,
         rest_echo,
         rest_model,
+        rest_rich,
         rest_sio,
         scaling,
         start,
@@ -45,6 +47,8 @@ def main() -> int:
             rest_echo,
             rest_sio,
             rest_model,
+            rest_rich,
+            outgoing_rest,
             invoke,
             latency,
             scaling,
@@ -87,7 +91,7 @@ def _missing() -> list[str]:
     found = []
     if not shutil.which('wrk') or not shutil.which('taskset'):
         found.append('wrk and taskset (scripts/system-packages bench)')
-    modules = [name for name in ('fastapi', 'psutil', 'uvicorn', 'uvloop') if find_spec(name) is None]
+    modules = [name for name in ('fastapi', 'psutil', 'requests', 'uvicorn', 'uvloop') if find_spec(name) is None]
     if modules:
         found.append(f"{', '.join(modules)} (.venv/bin/pip install -e '.[bench]')")
     return found

@@ -184,7 +184,9 @@ def _few_and_many(options: Options) -> tuple[dict[str, Any], dict[str, Any], lis
             starts = [measure_start(environment)['answered'] / 1e3 for _ in range(min(3, options.starts))]
             server = environment.start(server_cpu)
             (worker,) = environment.worker_processes()
-            measured.append({'starts': starts, 'memory': worker.memory_full_info().uss})  # before it has made any list of all
+            measured.append(
+                {'starts': starts, 'memory': worker.memory_full_info().uss}
+            )  # before it has made any list of all
             servers[name] = environment.with_channel(server)
         rounds: list[dict[str, Round]] = []
         order = list(servers)

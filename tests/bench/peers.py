@@ -13,8 +13,8 @@ UVICORN: Final = 'uvicorn bare ASGI'
 FASTAPI: Final = 'FastAPI'
 
 
-def gunicorn(cpu: int) -> AbstractContextManager[Server]:
-    """The baseline: a bare WSGI echo."""
+def gunicorn(cpu: int, module: str = 'wsgi_echo', name: str = GUNICORN, **variables: str) -> AbstractContextManager[Server]:
+    """The baseline: a bare WSGI echo, or another module of tests/bench/apps. variables: of its environment."""
     port = free_port()
     options = [
         '--worker-class=gevent',
@@ -23,8 +23,8 @@ def gunicorn(cpu: int) -> AbstractContextManager[Server]:
         '--no-control-socket',
         '--log-level=error',
     ]
-    command = [sys.executable, '-m', 'gunicorn', *options, 'tests.bench.apps.wsgi_echo:app']
-    return started(GUNICORN, command, port, '/', cpu)
+    command = [sys.executable, '-m', 'gunicorn', *options, f'tests.bench.apps.{module}:app']
+    return started(name, command, port, '/', cpu, **variables)
 
 
 def uvicorn(cpu: int) -> AbstractContextManager[Server]:

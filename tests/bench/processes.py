@@ -92,10 +92,17 @@ def is_listening(port: int) -> bool:
 
 
 @contextmanager
-def started(name: str, command: list[str], port: int, path: str, cpu: int) -> Iterator[Server]:
-    """A server run by `command`, up to the end of the block. Raises BenchError if it does not listen."""
+def started(name: str, command: list[str], port: int, path: str, cpu: int, **variables: str) -> Iterator[Server]:
+    """A server run by `command`, up to the end of the block. variables: more of its environment.
+
+    Raises BenchError if it does not listen.
+    """
     process = subprocess.Popen(
-        pinned(command, cpu), cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        pinned(command, cpu),
+        cwd=ROOT,
+        env={**environment(), **variables},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
     )
     server = Server(name, process.pid, port, path)
     try:

@@ -156,7 +156,7 @@ def test_every_element_is_on_the_page_of_input_and_output() -> None:
 def test_every_setting_of_a_rest_channel_is_on_its_page() -> None:
     named = set(re.findall(r'`--([a-z-]+)', page_named('rest-channels').partition('## Options')[2]))
     fields = find_kind('channel_rest').fields
-    assert {name.replace('-', '_') for name in named} == {*fields, 'name', 'is_active', 'basic_auth'}
+    assert {name.replace('-', '_') for name in named} == {*fields, 'name', 'is_active', 'basic_auth', 'api_key'}
 
 
 @every_page

@@ -121,6 +121,12 @@ def test_classic_keys_that_say_nothing_here_are_accepted_with_their_usual_values
     assert config.refused(BadRequest, put(CHANNEL, 'c', url_path='/c', sec_use_rbac=True)) == [text]
 
 
+def test_a_reference_to_what_the_same_request_deletes_is_refused_as_that(config: Config) -> None:
+    config.apply(basic('s'), channel('c'))
+    text = 'REST channel `c`: `security`: Basic Auth or API key or JWT `s` is deleted together with this change'
+    assert config.refused(BadRequest, delete(BASIC, 's'), edit(CHANNEL, 'c', security='s')) == [text]
+
+
 # Plans
 
 

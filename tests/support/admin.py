@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from contextlib import closing
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
 from tests.support.environment import Environment, eventually
 from zato.cli.component import client_of
+from zato.cli.odb import address_of_server
 from zato.client.admin import ServerError
 from zato.common.exception import IPCError
 from zato.common.ipc import call_workers, socket_directory
+from zato.common.odb.database import Database
 from zato.common.odb.tables import config_counter
 from zato.server.propagate.objects import all_objects
 
@@ -75,6 +80,13 @@ def answers_of_all(environment: Environment, path: str, *, server: int = 0) -> d
 
     eventually(ask, f'an answer from each of {workers}')
     return found
+
+
+def stop_workers(environment: Environment, workers: set[int]) -> None:
+    """SIGSTOP, while none of them writes: a process that is stopped in the middle of that keeps all others from it."""
+    with closing(Database(address_of_server(environment.server))) as database, database.write():
+        for pid in workers:
+            os.kill(pid, signal.SIGSTOP)
 
 
 def difference(environment: Environment, odb: Connection, *, workers: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 import pytest
 from hypothesis import given
@@ -64,6 +64,14 @@ def test_errors_say_neither_key_nor_secret() -> None:
             call()
         assert 'my-' not in str(info.value)
         assert info.value.__cause__ is None
+
+
+@given(st.text(), st.text())
+def test_keys_for_other_purposes_are_the_same_for_the_same_one_only(one: str, two: str) -> None:
+    keys = {Cipher(KEY).derive(one), Cipher(KEY).derive(two)}
+    assert len(keys) == len({one, two})
+    assert Cipher(new_key()).derive(one) not in keys
+    assert all(len(key) == 32 and key not in urlsafe_b64decode(KEY) for key in keys)
 
 
 def test_new_keys_and_passwords_differ_and_are_safe_in_files_and_urls() -> None:

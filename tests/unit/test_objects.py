@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 
+from tests.support.audit_log import recorder
 from tests.support.odb import KEY
+from tests.support.runtimes import runtimes_of
+from tests.support.security import security_parts
 from zato.common.alarm import Alarms
 from zato.common.config.stored import StoredObject
 from zato.common.crypto import Cipher, new_key
 from zato.common.exception import NotFound, ServiceUnavailable
 from zato.server.channel.routes import Routes
 from zato.server.config.objects import ConfigObjects
-from zato.server.config.runtime import ConfigObject, Runtime, make_runtimes
-from zato.server.security.definitions import SecurityDefinitions
+from zato.server.config.runtime import ConfigObject, Runtime
 from zato.server.service import Service
 from zato.server.service.compiled import compile_service
 from zato.server.service.store import ServiceStore
@@ -171,6 +173,13 @@ def test_an_object_that_changed_is_replaced_and_so_is_what_refers_to_it(setup: S
     assert setup.put(channel(version=2)) == [('stop', 'c'), ('start', 'c')]
 
 
+def test_an_object_that_is_as_it_was_is_replaced_and_what_refers_to_it_is_not(setup: Setup) -> None:
+    definition = basic()
+    setup.put(service(), definition, channel())
+    assert setup.put(definition) == [('stop', 's'), ('start', 's')]
+    assert setup.put(basic(version=2))[-1] == ('start', 'c')
+
+
 def test_what_refers_to_something_else_now_no_longer_follows_the_old_one(setup: Setup) -> None:
     setup.put(service(), basic(), basic(5, 't'), channel())
     setup.put(channel(security=5, version=2))
@@ -289,6 +298,19 @@ def test_what_refers_to_an_object_that_is_down_is_down_and_comes_back_with_it(se
     assert setup.objects.errors == {}
 
 
+def test_a_list_of_references_is_as_good_as_those_of_it_that_are_up(setup: Setup) -> None:
+    group = StoredObject(id=9, kind='security_group', name='g', is_active=True, version=1, settings={'members': [2, 8]})
+    down = StoredObject(
+        id=8, kind='security_basic_auth', name='d', is_active=True, version=1, settings={'username': '$NO_SUCH_VARIABLE'}
+    )
+    setup.objects.put([group, down])
+    assert setup.objects.error_of(8)
+    assert setup.objects.error_of(9) == ''
+    found = setup.objects.get(9)
+    assert found is not None
+    assert found.settings.members == (2, 8)
+
+
 def test_what_is_down_from_the_beginning_takes_others_with_it_in_the_same_step(setup: Setup) -> None:
     setup.put(channel(), basic(username='$X'), service())
     assert setup.up == {'my.service'}
@@ -350,7 +372,9 @@ class Worker:
         self.services = ServiceStore()
         self.alarms = Alarms()
         self.objects = ConfigObjects({}, CIPHER.decrypt, self.alarms)
-        self.objects.use(make_runtimes([self.routes, self.services, SecurityDefinitions(), self.objects]))
+        self.objects.use(
+            runtimes_of([SERVICE, BASIC, CHANNEL], [self.routes, self.services, *security_parts(), recorder(), self.objects])
+        )
 
     def deploy(self, name: str) -> None:
         cls = type('MyService', (Service,), {'name': name, 'handle': lambda self: None})

@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 
 from zato.common.api import CHANNEL
-from zato.common.exception import BadRequest, Conflict, NotFound, ServiceUnavailable, ZatoException
+from zato.common.exception import (
+    BadRequest,
+    Conflict,
+    HTTPException,
+    NotFound,
+    ServiceUnavailable,
+    Unauthorized,
+    ZatoException,
+)
 from zato.server.channel.channel import Channel
 from zato.server.channel.compression import compress
 from zato.server.channel.format.registry import data_format
@@ -30,10 +38,11 @@ from zato.server.service.store import ServiceStore
 class Auth:
     """Lets Alice in."""
 
-    challenge = 'Basic realm="API"'
-
     def identify(self, headers: Mapping[bytes, bytes]) -> Principal | None:
         return Principal('alice', 'operator') if headers.get(b'authorization') == b'alice' else None
+
+    def refusal(self, path: bytes, cid: str) -> HTTPException:
+        return Unauthorized(cid, f'Not at {path.decode()}', 'Basic realm="API"')
 
 
 class Setup:

@@ -70,3 +70,8 @@ def test_all_tables_have_as_many_cells_in_each_row() -> None:
 @pytest.mark.parametrize('path', sorted(DIRECTORY.glob('schema/*.json')), ids=lambda path: path.name)
 def test_schemas_are_json(path: Path) -> None:
     assert json.loads(path.read_text())['type'] == 'object'
+
+
+def test_the_page_of_security_says_where_definitions_are_used() -> None:
+    page = (DIRECTORY.parent / 'security.md').read_text(encoding='utf-8')
+    assert reference.security_table('reference/kinds.md').strip() in page

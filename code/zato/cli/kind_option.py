@@ -16,7 +16,14 @@ from zato.common.exception import BadRequest
 
 FROM_STDIN = '-'  #: in place of a secret, which other users of the host would see in the list of processes
 
-_METAVARS = {'integer': 'INTEGER', 'number': 'NUMBER', 'boolean': 'BOOLEAN', 'reference': 'NAME', 'references': 'NAME,NAME,…', 'choice': 'CHOICE'}
+_METAVARS = {
+    'integer': 'INTEGER',
+    'number': 'NUMBER',
+    'boolean': 'BOOLEAN',
+    'reference': 'NAME',
+    'references': 'NAME,NAME,…',
+    'choice': 'CHOICE',
+}
 
 
 def kind_named(name: str) -> Kind:

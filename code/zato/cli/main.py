@@ -15,6 +15,7 @@ from zato.common.version import version
 
 #: Command → module, attribute, help. The help stands here so that listing commands imports none of them.
 _COMMANDS = {
+    'audit-log': ('audit_log', 'audit_log', 'Show messages that channels and connections received and sent.'),
     'change-password': ('kind_command', 'change_password', 'Set the password of an object.'),
     'check-config': ('check_config', 'check_config', 'Check the configuration of a server.'),
     'component-version': ('info', 'component_version', 'Show which version a component was created with.'),
@@ -23,6 +24,7 @@ _COMMANDS = {
     'delete': ('kind_command', 'delete', 'Delete an object.'),
     'encrypt': ('crypto', 'encrypt', 'Encrypt a secret.'),
     'dev': ('dev', 'dev', 'Run a server for writing services.'),
+    'enmasse': ('enmasse', 'enmasse', 'Import, export or compare configuration, in files.'),
     'hot-deploy': ('hot_deploy', 'hot_deploy', 'Deploy files to a running server and show what came of it.'),
     'info': ('info', 'info', 'Show what a server is doing.'),
     'object': ('objects', 'object_', 'Work with configuration objects of any kind.'),

@@ -30,7 +30,7 @@ from zato.server.service.facade.patterns import patterns_of
 from zato.server.service.facade.server import ServerFacade
 from zato.server.service.facade.static_config import StaticConfig
 from zato.server.service.facade.time import Time
-from zato.server.service.facades import Facades, Member, Outgoing
+from zato.server.service.facades import Facades, Factory, Member, Outgoing
 from zato.server.service.invocation import only_payload
 from zato.server.service.naming import module_name
 from zato.server.service.store import ServiceStore
@@ -42,6 +42,7 @@ from zato.testing.rest import RESTResponse, send
 _NAME = 'test'
 _PATIENCE = 1.0  #: seconds that what is ended has for cleaning up
 _TESTER = Principal('tester', 'admin')
+_TO_BE_FAKED = ('out.rest', 'out.soap', 'rest', 'security')  #: what leads out of the process
 
 
 class LocalServer:
@@ -68,6 +69,7 @@ class LocalServer:
                 'static_config': lambda service: static_config,
                 'time': lambda service: time,
                 'user_config': lambda service: self._user_config,
+                **{name: _to_be_faked(name) for name in _TO_BE_FAKED},
             }
         )
         self._invoker = RecordingInvoker(self._store, self._facades)
@@ -200,6 +202,14 @@ class LocalServer:
         text = encode(payload).decode()
         answer = WorkerCalls(self._invoker, Path()).invoke_here(name, text, timeout, principal.name, principal.role)
         return {str(pid): shown(pid, answer)}
+
+
+def _to_be_faked(name: str) -> Factory:
+    def make(service: Service) -> Any:
+        text = f'self.{name} is not there in tests: put something in its place by fake({name!r}, …)'
+        raise NotAvailable(service.cid, text)
+
+    return make
 
 
 def is_facade(name: str) -> bool:

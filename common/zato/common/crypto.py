@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
 import secrets
+from base64 import urlsafe_b64decode
 from typing import TYPE_CHECKING
 
 from zato.common.exception import CryptoError
@@ -30,6 +32,7 @@ class Cipher:
     def __init__(self, key: str) -> None:
         try:
             self._fernet = _fernet_class()(key.encode())
+            self._key = urlsafe_b64decode(key)
         except ValueError:
             raise CryptoError(msg='The secret key is not a Fernet key (32 bytes, url-safe base64)') from None
 
@@ -43,6 +46,10 @@ class Cipher:
             return self._fernet.decrypt(token.encode()).decode()
         except (InvalidToken, ValueError):
             raise CryptoError(msg='The secret was not encrypted with this key') from None
+
+    def derive(self, purpose: str) -> bytes:
+        """A key of 32 bytes for something else, the same for the same purpose, from which this one cannot be told."""
+        return hmac.digest(self._key, purpose.encode(), 'sha256')
 
 
 def _fernet_class() -> type[Fernet]:

@@ -9,8 +9,19 @@ ZatoException
  ├─ ConfigError                  a configuration value, with file, line and key
  │   └─ NameTaken                there is one of that name already
  ├─ ServiceMissingException      also a KeyError: no such service
+ ├─ ConnectionMissing            also a KeyError: no such outgoing connection, or definition
+ ├─ ConnectionDown 503           one that cannot be used as it is configured
  ├─ Inactive                     what is called has been made inactive
  ├─ TimeoutException             something did not answer in time
+ ├─ CallFailed 502               an HTTP call to another system did not give an answer that can be used
+ │   ├─ NotReachable · AnswerCutOff                  no connection, or it ended too early; retryable
+ │   ├─ TLSFailed · InvalidAnswer · AnswerTooLarge · RedirectRefused
+ │   ├─ CallTimeout 504          also a TimeoutException; PoolExhausted 503: all its connections are in use
+ │   ├─ CircuitOpen 503          it failed so often that it is not called for a while
+ │   ├─ ErrorStatus              the answer is complete, and its status tells of an error
+ │   ├─ AnswerNotParsed          also a ValueError: the answer's body is not what it should be, such as JSON
+ │   ├─ TokenUnavailable         an authorization server gave no bearer token; TokenRefused: and will not
+ │   └─ RequestInvalid 500       also a ValueError: what was to be sent is not valid
  ├─ LockTimeout                  a lock was not free in time
  ├─ SerialisationError           what a service gave back is not what it declares
  ├─ NotAvailable                 a part of the classic API that this server does not have
@@ -167,6 +178,11 @@ class TooManyRequests(HTTPException):
     status = 429
     retryable = True
 
+    def __init__(self, cid: str = '', msg: str = '', retry_after: int = 0) -> None:
+        """`retry_after`, seconds, becomes the response's Retry-After header; 0 for none."""
+        super().__init__(cid, msg)
+        self.retry_after = retry_after
+
 
 class InternalServerError(HTTPException):
     """Internal server error"""
@@ -186,16 +202,115 @@ class ServiceMissingException(ZatoException, KeyError):
         return self.msg
 
 
+class ConnectionMissing(ZatoException, KeyError):
+    """No such outgoing connection"""
+
+    def __str__(self) -> str:
+        return self.msg
+
+
+class ConnectionDown(ZatoException):
+    """An outgoing connection cannot be used as it is configured"""
+
+    status = 503
+
+
 class Inactive(ZatoException):
     """What was called is inactive"""
 
-    def __init__(self, name: str = '', cid: str = '') -> None:
-        super().__init__(cid, f'`{name}` is inactive' if name else '')
+    def __init__(self, name: str = '', cid: str = '', msg: str = '') -> None:
+        super().__init__(cid, msg or (f'`{name}` is inactive' if name else ''))
         self.name = name
 
 
 class TimeoutException(ZatoException):
     """There was no answer in time"""
+
+
+class CallFailed(ZatoException):
+    """An HTTP call to another system failed"""
+
+    status = 502
+
+
+class NotReachable(CallFailed):
+    """The other system could not be connected to"""
+
+    retryable = True
+
+
+class TLSFailed(CallFailed):
+    """There was no TLS connection that both sides accept"""
+
+
+class InvalidAnswer(CallFailed):
+    """What came back is not a valid HTTP answer"""
+
+
+class AnswerCutOff(CallFailed):
+    """The connection was closed before the answer was complete"""
+
+    retryable = True
+
+
+class AnswerTooLarge(CallFailed):
+    """The answer is longer than it may be"""
+
+
+class RedirectRefused(CallFailed):
+    """The answer is a redirect that is not followed"""
+
+
+class CallTimeout(CallFailed, TimeoutException):
+    """The other system did not answer in time"""
+
+    status = 504
+    retryable = True
+
+
+class PoolExhausted(CallTimeout):
+    """All connections to the other system were in use for too long"""
+
+    status = 503
+
+
+class CircuitOpen(CallFailed):
+    """The other system failed so often that it is not called for a while"""
+
+    status = 503
+    retryable = True
+
+
+class ErrorStatus(CallFailed):
+    """The answer's status tells of an error"""
+
+    def __init__(self, msg: str, *, status_code: int, response: object) -> None:
+        """status_code: that of the answer, 400 to 599. response: the answer itself."""
+        super().__init__(msg=msg)
+        self.status_code = status_code
+        self.response = response
+
+
+class AnswerNotParsed(InvalidAnswer, ValueError):
+    """The body of the answer is not what it should be"""
+
+
+class TokenUnavailable(CallFailed):
+    """The authorization server gave no bearer token"""
+
+    retryable = True
+
+
+class TokenRefused(TokenUnavailable):
+    """The authorization server refuses to give a bearer token"""
+
+    retryable = False
+
+
+class RequestInvalid(CallFailed, ValueError):
+    """What was to be sent is not valid"""
+
+    status = 500
 
 
 class LockTimeout(ZatoException):

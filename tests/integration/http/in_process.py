@@ -17,6 +17,7 @@ from tests.support.http_client import PATIENCE, Client
 from zato.common.log.files import AppendFile
 from zato.common.log.writers import BufferedLines
 from zato.server.http.access_log import AccessLog
+from zato.server.http.client_address import TrustedProxies
 from zato.server.http.limits import Limits
 from zato.server.http.message import Request, Response
 from zato.server.http.server import HTTPServer
@@ -30,17 +31,29 @@ class InProcessServer:
     """`respond` runs in the server's thread; everything else is called from the test's."""
 
     def __init__(
-        self, respond: Respond, *, tls: dict[str, str] | None = None, log: str = '', send_buffer: int = 0, **limits: float
+        self,
+        respond: Respond,
+        *,
+        tls: dict[str, str] | None = None,
+        log: str = '',
+        send_buffer: int = 0,
+        is_ipv6: bool = False,
+        proxies: TrustedProxies | None = None,
+        **limits: float,
     ) -> None:
-        """tls: paths of PEM files, `certificate` and `key`. log: path. send_buffer: bytes that the kernel keeps."""
+        """tls: paths of PEM files, `certificate` and `key`. log: path. send_buffer: bytes that the kernel keeps.
+
+        is_ipv6: does it listen there, for clients of IPv4, too?
+        """
         self._respond = respond
         self._tls = tls
         self._log = log
         self._limits = Limits(**limits)  # type: ignore[arg-type]
-        self._listener = socket.socket()
+        self._proxies = proxies
+        self._listener = socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET)
         if send_buffer:
             self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
-        self._listener.bind(('127.0.0.1', 0))
+        self._listener.bind(('::ffff:127.0.0.1' if is_ipv6 else '127.0.0.1', 0))
         self._listener.listen(100)
         self.port: int = self._listener.getsockname()[1]
         self._stopped = Event()
@@ -94,7 +107,7 @@ class InProcessServer:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(self._tls['certificate'], self._tls['key'])
         log = AccessLog(BufferedLines(AppendFile(self._log)) if self._log else None)
-        self._server = HTTPServer(self._respond, _reject, log, self._limits, tls=context)
+        self._server = HTTPServer(self._respond, _reject, log, self._limits, proxies=self._proxies, tls=context)
         self._server.start([self._listener])
         self._ready.set()
         self._stopped.wait(LIFETIME)

@@ -18,7 +18,7 @@ from zato.common import DATA_FORMAT
 from zato.common.exception import BadRequest
 from zato.common.typing_ import any_, anydictnone, callable_, cast_, datetimez, dict_, dict_field, intnone, isotimestamp
 from zato.common.typing_ import list_, list_field, optional, stranydict, strlist, strnone, strorlist, tuple_, union_
-from zato.server.service import AsIs, Int, List, Model, ModelCtx, Service, dataclass
+from zato.server.service import AsIs, Int, List, Model, ModelCtx, RESTAdapter, Service, dataclass
 
 
 @dataclass(init=False)
@@ -104,7 +104,9 @@ class Get(Service):
         reveal_type(self.channel.security.username)  # is str
         reveal_type(self.logger)  # is logging.Logger
         reveal_type(self.out)  # is zato.server.service.facades.Outgoing
-        reveal_type(self.out.rest)  # is Any
+        reveal_type(self.out.rest)  # is zato.server.service.facade.rest.RESTConnections
+        reveal_type(self.rest.crm.get({}))  # is zato.server.connection.rest.response.RESTResponse
+        reveal_type(self.security.get_bearer_token_by_name('a').token)  # is str
         reveal_type(self.pubsub)  # is Any
         reveal_type(self.cache)  # is zato.server.service.facade.cache.Caches
         reveal_type(self.cache.default)  # is zato.server.service.facade.cache.Cache
@@ -124,7 +126,9 @@ class Get(Service):
         if not data.get('name'):
             raise BadRequest(self.cid, 'No name', needs_msg=True)
         conn = self.out.rest['CRM'].conn
+        reveal_type(conn)  # is zato.server.service.facade.rest.RESTClient
         response = conn.get(self.cid, {'user_id': data.user_id})
+        reveal_type(response)  # is zato.server.connection.rest.response.RESTResponse
         self.logger.info('Response %s', response.data)
         self.response.payload.rows = response.data
         self.response.headers['X-Rows'] = '1'
@@ -141,6 +145,19 @@ class Get(Service):
         self.time.nwo()  # error "Time" has no attribute "nwo"
         self.invoke()  # error Missing positional argument "name" in call to "invoke" of "Service"
         self.response.status_code = 'OK'  # error Incompatible types in assignment
+
+
+class GetCustomer(RESTAdapter):
+    name = 'customer.get'
+    conn_name = 'CRM'
+    method = 'POST'
+    model = User
+
+    def get_path_params(self, params: stranydict) -> stranydict:
+        return {'customer_id': self.request.input.customer_id}
+
+    def map_response(self, data: User, **ctx: any_) -> stranydict:
+        return {'id': data.id}
 
 
 from zato.server.service import Servcie  # error Module "zato.server.service" has no attribute "Servcie"
@@ -193,7 +210,8 @@ def test_the_same_services_are_deployed_but_for_the_mistakes() -> None:
     loader.install()
     try:
         module = loader.load([Source('my_services', '/s/my_services.py', text.encode())])['my_services']
-        assert sorted(compile_services(module, 'my_services', '/s/my_services.py')) == ['user.create', 'user.get']
+        names = sorted(compile_services(module, 'my_services', '/s/my_services.py'))
+        assert names == ['customer.get', 'user.create', 'user.get']
     finally:
         loader.uninstall()
         sys.modules.pop('my_services', None)

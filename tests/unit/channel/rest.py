@@ -7,7 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tests.support.audit_log import recorder
 from tests.support.odb import KEY
+from tests.support.runtimes import runtimes_of
+from tests.support.security import security_parts
 from zato.common.alarm import Alarms
 from zato.common.config.stored import StoredObject
 from zato.common.crypto import Cipher
@@ -16,10 +19,8 @@ from zato.server.channel.format.registry import data_format as find_format
 from zato.server.channel.pipeline import Pipeline
 from zato.server.channel.routes import Routes
 from zato.server.config.objects import ConfigObjects
-from zato.server.config.runtime import make_runtimes
 from zato.server.http.message import Request, Response
 from zato.server.http.message import serialize as to_wire
-from zato.server.security.definitions import SecurityDefinitions
 from zato.server.service import Service
 from zato.server.service.channel_info import CHANNEL, ChannelInfo
 from zato.server.service.compiled import CompiledService, compile_service
@@ -150,8 +151,8 @@ class Configured(REST):
     def __init__(self, made: CompiledService | None = None, **settings: Any) -> None:
         super().__init__(made, path='/zato/other')
         objects = ConfigObjects({}, CIPHER.decrypt, Alarms())
-        parts = [self.routes, self.invoker.store, SecurityDefinitions(), objects]
-        objects.use(make_runtimes(parts))
+        parts = [self.routes, self.invoker.store, *security_parts(), recorder(), objects]
+        objects.use(runtimes_of(['service', 'security_basic_auth', 'channel_rest'], parts))
         definition = {'username': 'jane', 'password': CIPHER.encrypt('secret'), 'realm': 'API'}
         channel = {'url_path': '/a', 'service': 1, 'data_format': 'json', **settings}
         found = [

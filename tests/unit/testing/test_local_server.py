@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from datetime import datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,21 @@ def test_a_fake_stands_in_for_any_facade(zato: LocalServer) -> None:
     zato.fake('out.rest', {'CRM': CRM})
     assert zato.invoke(Publisher, 'data', cid='c1') == 'asked by c1'
     assert published == [('topic', 'data')]
+
+
+@pytest.mark.parametrize('name', ['out.rest', 'out.soap', 'rest', 'security'])
+def test_what_leads_out_of_the_process_is_to_be_faked(zato: LocalServer, name: str) -> None:
+    class Caller(Service):
+        name = 'caller'
+
+        def handle(self) -> None:
+            attrgetter(self.request.payload)(self)
+
+    with pytest.raises(NotAvailable) as info:
+        zato.invoke(Caller, name)
+    assert info.value.msg == f'self.{name} is not there in tests: put something in its place by fake({name!r}, …)'
+    zato.fake(name, {})
+    zato.invoke(Caller, name)
 
 
 @pytest.mark.parametrize('name', ['pubsubs', 'out.rst', 'handle', 'cid'])

@@ -128,7 +128,7 @@ def reference(
 
 
 def references(*kinds: str, label: str, help: str, aliases: tuple[str, ...] = ()) -> Any:
-    """The IDs of any number of other objects, a `tuple[int, ...]`. Users give a list of names."""
+    """The IDs of any number of other objects, a `tuple[int, ...]`, those that are down too. Users give a list of names."""
     declared = Field(help=help, label=label, refers_to=kinds, is_many=True, aliases=aliases, type=int)
     return field(default=(), metadata={'field': declared})
 

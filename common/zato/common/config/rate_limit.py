@@ -6,19 +6,17 @@ or d for a minute, an hour or a day. Times are fixed windows that begin with a f
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from zato.common.config.field import setting
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from zato.common.config.network import Network, parse_network
 
 APPROXIMATE: Final = 'APPROXIMATE'
 EXACT: Final = 'EXACT'
 
 _UNITS: Final = {'m': 60, 'h': 3_600, 'd': 86_400}
-_MOST = 2**53
+_DIGITS: Final = 15  #: of a rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +25,7 @@ class Rule:
 
     network: Network | None
     rate: int | None
-    seconds: Literal[60, 3_600, 86_400] | int
+    seconds: int
 
     @property
     def source(self) -> str:
@@ -51,10 +49,10 @@ def _parse(line: str, rule: str) -> Rule:
     rate, _, unit = (part.strip() for part in limit.partition('/'))
     if rate == '*' and not unit:
         unit = 'm'
-    if unit not in _UNITS or not (rate == '*' or (rate.isascii() and rate.isdecimal() and int(rate) < _MOST)):
+    if unit not in _UNITS or not (rate == '*' or (rate.isascii() and rate.isdecimal() and len(rate) <= _DIGITS)):
         raise ValueError(rule)
     try:
-        network = None if source == '*' else ipaddress.ip_network(source, strict=False)
+        network = None if source == '*' else parse_network(source)
     except ValueError:
         raise ValueError(rule) from None
     return Rule(network, None if rate == '*' else int(rate), _UNITS[unit])
@@ -63,6 +61,12 @@ def _parse(line: str, rule: str) -> Rule:
 def check_rules(value: Any) -> None:
     """Raises ValueError."""
     parse_rules(value)
+
+
+def check_limits(settings: RateLimited) -> None:
+    """Raises ValueError where limits are active, and have no rule: that would refuse everybody."""
+    if settings.is_rate_limit_active and not parse_rules(settings.rate_limit_def):
+        raise ValueError('`rate_limit_def` must have a rule where `is_rate_limit_active` is True, such as *=1000/h')
 
 
 @dataclass(frozen=True, kw_only=True)  # with slots, a class could not have two such bases

@@ -29,11 +29,16 @@ Every object has a `name`, unique among those of its kind, and is active or not,
 named by `id` or `name` in requests, and one that it refers to by its name. Classic keys are accepted as well.
 """
 
+_SECURITY = """## Where security definitions are used
+
+By kind of definition, and of what refers to it: the setting that does.
+"""
+
 
 def pages() -> dict[str, str]:
     """Path below the directory of reference pages → content."""
     ordered = sorted(kinds().items())
-    found = {_PAGE: '\n'.join([_HEAD, *(_section(kind) for _, kind in ordered)])}
+    found = {_PAGE: '\n'.join([_HEAD, _SECURITY, security_table(), *(_section(kind) for _, kind in ordered)])}
     for name, kind in ordered:
         found[f'{_SCHEMAS}/{name}.json'] = json.dumps(schema_of(kind), indent=2, ensure_ascii=False) + '\n'
     return found
@@ -57,6 +62,15 @@ def write(directory: Path) -> None:
             path.write_text(wanted[name], encoding='utf-8')
         else:
             path.unlink()
+
+
+def security_table(page: str = '') -> str:
+    """Which kinds of security definitions can be used where, as a table in Markdown. page: that kinds are described on."""
+    security = [name for name in sorted(kinds()) if name.startswith('security_')]
+    uses = {(target, user): _code(name) for user, name, target in _references() if target in security}
+    users = sorted({user for _, user in uses})
+    rows = [(f'[{name}]({page}#{name})', *(uses.get((name, user), '') for user in users)) for name in security]
+    return '\n'.join(_table(('', *(f'[{user}]({page}#{user})' for user in users)), rows))
 
 
 def type_of(declared: Field) -> str:
@@ -87,6 +101,14 @@ def limits_of(declared: Field) -> str:
     else:
         limits = f'{high:,g} or less' if high is not None else ''
     return f'{limits} {declared.unit}'.strip()
+
+
+def _references() -> Iterator[tuple[str, str, str]]:
+    """Kind, setting, kind that it may refer to."""
+    for user, kind in kinds().items():
+        for name, declared in kind.references.items():
+            for target in declared.refers_to:
+                yield user, name, target
 
 
 def _section(kind: Kind) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,15 @@ class Crypto:
     tls_client_certs: str = option('none', 'Are clients asked for certificates?', choices=('none', 'optional', 'required'))
 
 
+def check_networks(value: tuple[str, ...]) -> None:
+    """Raises ValueError."""
+    for text in value:
+        try:
+            ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            raise ValueError(f'must have addresses or networks, such as 10.0.0.7 or 10.0.0.0/8, not `{text}`') from None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HTTP:
     """What one client may send, and how slowly."""
@@ -49,6 +59,11 @@ class HTTP:
     )
     keepalive: float = option(60.0, 'How long an idle connection stays open', unit='seconds', minimum=0.1)
     max_connections: int = option(10_000, 'Open at once in one worker; more wait', minimum=1)
+    trusted_proxies: tuple[str, ...] = option(
+        (),
+        'Load balancers, addresses or networks, that say in X-Zato-Forwarded-For or X-Forwarded-For who called them',
+        check=check_networks,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +91,15 @@ class Misc:
     return_tracebacks: bool = option(False, 'Is the client told the error itself? For development only')
     service_invoker_allow_internal: tuple[str, ...] = option(
         (), 'Built-in services, by name, that /zato/api/invoke may reach besides ping and echo'
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditLog:
+    """The audit log of messages, which objects turn on."""
+
+    mask: tuple[str, ...] = option(
+        (), 'Names, of fields and parameters, whose values are masked in it besides those of passwords, tokens and the like'
     )
 
 
@@ -109,6 +133,7 @@ class ServerConf:
     http: HTTP
     hot_deploy: HotDeploy
     misc: Misc
+    audit_log: AuditLog
     odb: ODB
     component_enabled: ComponentEnabled
     user_config: dict[str, str]
@@ -122,6 +147,7 @@ STANZAS: dict[str, type[Any]] = {
     'http': HTTP,
     'hot_deploy': HotDeploy,
     'misc': Misc,
+    'audit_log': AuditLog,
     'odb': ODB,
     'component_enabled': ComponentEnabled,
 }

@@ -210,8 +210,10 @@ rate_limit = Table(
     Index(None, 'window'),
 )
 
-#: Messages that objects received and sent. direction: received or sent. status: HTTP's, 0 where there is none. data: with
-#: secrets masked, cut off where it was too long; size: all of it, in bytes.
+#: Messages that objects received and sent. at: by the clock of the host, if it is right by a second. direction: received or
+#: sent. status: HTTP's, 0 where there is none. size: of all of it, in bytes. encoding: how data is to be read, text, base64
+#: or streamed, which is not kept, with gzip before it if it came so. data: with secrets masked. IDs are not given again, so
+#: that a client can go on from one that is gone.
 audit_message = Table(
     'audit_message',
     metadata,
@@ -229,6 +231,9 @@ audit_message = Table(
     Column('what', Text, nullable=False),
     Column('status', Integer, nullable=False),
     Column('size', _ID, nullable=False),
+    Column('encoding', Text, nullable=False),
+    Column('is_cut', Boolean, nullable=False),
     Column('data', Text, nullable=False),
-    Index(None, 'object_id', 'direction', 'id'),
+    Index(None, 'object_id', 'direction', 'at'),
+    sqlite_autoincrement=True,
 )

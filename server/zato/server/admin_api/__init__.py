@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from zato.server.admin_api import config, helpers, ping
+from collections.abc import Callable
+from typing import Any
+
+from zato.server.admin_api import audit_log, config, helpers, jwt, ping
 from zato.server.admin_api import service as service_admin
-from zato.server.admin_api.context import AdminContext, AdminService
+from zato.server.admin_api.context import AdminContext, AdminService, ContextService
 from zato.server.admin_api.objects import object_services
 from zato.server.service.base import Service
 from zato.server.service.compiled import CompiledService, compile_service
@@ -18,7 +21,11 @@ _BUILTIN: dict[str, type[Service]] = {
     'zato.config.apply': config.Apply,
     'zato.config.export': config.Export,
     'zato.audit.get-list': config.AuditList,
+    'zato.audit-log.event.get-list': audit_log.GetList,
+    'zato.audit-log.event.clear': audit_log.Clear,
     'zato.worker.get-list': config.WorkerList,
+    jwt.LOG_IN: jwt.LogIn,
+    jwt.LOG_OUT: jwt.LogOut,
     'zato.service.invoke': service_admin.Invoke,
     'zato.service.cancel': service_admin.Cancel,
     'zato.service.get-list': service_admin.GetList,
@@ -37,7 +44,7 @@ def builtin_names() -> frozenset[str]:
 
 def plain_services() -> dict[str, CompiledService]:
     """Those that know nothing of a server."""
-    plain = {name: cls for name, cls in _BUILTIN.items() if not issubclass(cls, AdminService)}
+    plain = {name: cls for name, cls in _BUILTIN.items() if not issubclass(cls, ContextService)}
     return {name: compile_service(cls, name=name, is_internal=True) for name, cls in plain.items()}
 
 
@@ -48,12 +55,17 @@ def builtin_services(context: AdminContext) -> dict[str, CompiledService]:
 
 
 def _with_context(cls: type[Service], context: AdminContext) -> type[Service]:
-    if not issubclass(cls, AdminService):
+    if not issubclass(cls, ContextService):
         return cls
+    attributes: dict[str, Any] = {'context': context, '__module__': cls.__module__, '__doc__': cls.__doc__}
+    if issubclass(cls, AdminService):
+        attributes['handle'] = _with_check(cls)
+    return type(cls.__name__, (cls,), attributes)
 
+
+def _with_check(cls: type[AdminService]) -> Callable[[AdminService], None]:
     def handle(self: AdminService) -> None:
         self.check_role()
         cls.handle(self)
 
-    attributes = {'context': context, 'handle': handle, '__module__': cls.__module__, '__doc__': cls.__doc__}
-    return type(cls.__name__, (cls,), attributes)
+    return handle

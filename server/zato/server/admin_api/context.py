@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from zato.common.config.kind import Role
 from zato.common.exception import BadRequest, Forbidden
+from zato.server.audit_log.store import AuditStore
 from zato.server.config.objects import ConfigObjects
 from zato.server.config.runtime import Runtime
 from zato.server.deploy.deployer import Deployer
@@ -15,7 +16,9 @@ from zato.server.deploy.versions import ModuleStore
 from zato.server.propagate.configuration import Configuration
 from zato.server.propagate.ledger import Actor
 from zato.server.propagate.odb import ODB
+from zato.server.security.jwt import LogIns
 from zato.server.security.principal import Principal
+from zato.server.security.rate_limit.limits import RateLimits
 from zato.server.service import Service
 from zato.server.service.store import ServiceStore
 from zato.server.service.workers import WorkerCalls
@@ -33,13 +36,21 @@ class AdminContext:
     deployer: Deployer
     calls: WorkerCalls
     runtime_of: Callable[[str], Runtime | None]
+    messages: AuditStore
+    log_ins: LogIns
+    limits: RateLimits
 
 
-class AdminService(Service):
+class ContextService(Service):
+    """A built-in service that knows of the server. Whoever reaches it may call it."""
+
+    context: ClassVar[AdminContext]
+
+
+class AdminService(ContextService):
     """role: that whoever calls it needs, through whatever channel. Users' services may call all of them."""
 
     role: ClassVar[Role] = 'admin'
-    context: ClassVar[AdminContext]
 
     @property
     def actor(self) -> Actor:

@@ -23,6 +23,8 @@ PUBLIC_SERVICES = frozenset({'zato.ping', 'pub.zato.ping', 'zato.helpers.echo', 
 
 ADMIN_INVOKE = 'zato.service.invoke'
 
+_MAX_LOG_IN = 65_536  #: bytes
+
 
 def builtin_channels(
     store: ServiceStore, pubapi: Authenticator, admin: Authenticator, allow_internal: frozenset[str]
@@ -50,6 +52,7 @@ def builtin_channels(
         Channel(
             name='admin.invoke.json',
             path='/zato/admin/invoke',
+            is_limited=False,
             security=admin,
             resolve=_always(store, ADMIN_INVOKE),
             format=data_format('json'),
@@ -57,7 +60,23 @@ def builtin_channels(
             envelope=_base64_with_env,
             has_full_errors=True,
         ),
+        *(_jwt_channel(store, action) for action in ('log-in', 'log-out')),
     ]
+
+
+def _jwt_channel(store: ServiceStore, action: str) -> Channel:
+    """For anybody. What is in the URL is no input: access logs have it."""
+    name, path = f'zato.jwt.{action}', f'/zato/jwt/{action}'
+    return Channel(
+        name=name,
+        path=path,
+        method='POST',
+        resolve=_always(store, f'zato.security.jwt.{action}'),
+        format=data_format('json'),
+        info=_info(name, path),
+        merges_params=False,
+        max_body=_MAX_LOG_IN,
+    )
 
 
 def _always(store: ServiceStore, name: str) -> Resolve:

@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 from zato.server.channel.accept import ANYTHING, normalize
 from zato.server.channel.cors import CORS
 from zato.server.channel.format.base import DataFormat
+from zato.server.http.message import Request, Response
 from zato.server.security.definitions import Authenticator
 from zato.server.service import data
 from zato.server.service.channel_info import INVOKE, ChannelInfo
@@ -17,6 +18,9 @@ from zato.server.service.compiled import CompiledService
 
 #: Puts what the service answered into what is sent: (its response, cid).
 Envelope = Callable[[data.Response, str], Any]
+
+#: By the ID of the definition that let a client in.
+InfoOf = Callable[[int], ChannelInfo]
 
 NO_LIMIT: Final = 2**62
 
@@ -27,6 +31,14 @@ class Resolve(Protocol):
     """Names the service to run. Raises NotFound, Forbidden, ServiceUnavailable."""
 
     def __call__(self, params: dict[str, str], cid: str) -> CompiledService: ...
+
+
+class Audit(Protocol):
+    """Keeps messages in the audit log. Neither waits nor raises."""
+
+    def received(self, request: Request, cid: str) -> None: ...
+
+    def sent(self, request: Request, response: Response) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,10 +52,12 @@ class Channel:
     match_slash: bool = False  #: may parameters in the path have slashes in them?
     cors: CORS | None = None  #: None if pages of other origins may not call
     is_active: bool = True
+    is_limited: bool = True  #: do rate limits apply? What administrators put them right with has none
     security: Authenticator | None = None
     resolve: Resolve
     format: DataFormat
     info: ChannelInfo = INVOKE  #: what services see as `self.channel`
+    info_of: InfoOf | None = None  #: the same for each client, where not all come in by one definition
     envelope: Envelope | None = None
     merges_params: bool = True  #: are parameters of the URL part of the input?
     drops_path: bool = False  #: are those of the path the channel's own, and not the service's?
@@ -54,6 +68,7 @@ class Channel:
     is_gzip: bool = False  #: are responses compressed?
     timeout: float = 0.0  #: seconds that a service may take, 0 for no limit
     max_body: int = NO_LIMIT  #: bytes
+    audit: Audit | None = None  #: None unless messages are kept in the audit log
     has_full_errors: bool = False  #: is the client told what went wrong inside a service?
     params: tuple[str, ...] = field(init=False)  #: names of the path's parameters, in order
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -15,6 +16,7 @@ from zato.common.exception import (
     MethodNotAllowed,
     NotFound,
     ServiceUnavailable,
+    TooManyRequests,
     Unauthorized,
     UnsupportedMediaType,
     ZatoException,
@@ -26,6 +28,7 @@ from zato.server.channel.writing import headers_of_failed, render_error, with_co
 from zato.server.http.limits import Limits
 from zato.server.http.message import Request, Response
 from zato.server.security.principal import ANONYMOUS, Principal
+from zato.server.security.rate_limit.limits import RateLimits
 from zato.server.service import data
 from zato.server.service.call import Call
 from zato.server.service.invoker import Cancelled, Invoker
@@ -53,12 +56,14 @@ class Pipeline:
         invoker: Invoker,
         describe: Describe,
         *,
+        limits: RateLimits | None = None,
         has_timeouts: bool = True,
         max_body: int = _MAX_BODY,
     ) -> None:
         self._routes = routes
         self._invoker = invoker
         self._describe = describe
+        self._limits = limits or RateLimits()
         self._has_timeouts = has_timeouts
         self._max_body = max_body
 
@@ -74,10 +79,19 @@ class Pipeline:
             if request.method == b'OPTIONS' and (answer := self._preflight(request, cid)) is not None:
                 return answer
             channel, params = self._match(request)
+            if channel.audit is not None:
+                channel.audit.received(request, cid)
             principal = self._authenticate(channel, request, cid)
+            is_limited = self._limits.is_any and channel.is_limited
+            if is_limited:
+                for id in _limited_by(channel, principal):
+                    self._limits.check(id, request.peer, cid)
             service = channel.resolve(params, cid)
+            if is_limited:
+                self._limits.check_service(service.name, request.peer, cid)
             parsed = read_request(channel, request, params, service, self._max_body)
-            call = Call(service, cid, channel.info, request, None, principal)
+            info = channel.info if channel.info_of is None else channel.info_of(principal.definition)
+            call = Call(service, cid, info, request, None, principal)
             if channel.timeout and self._has_timeouts:
                 response = self._run_in_time(channel, call, parsed)
             else:
@@ -85,9 +99,14 @@ class Pipeline:
             answer = write_response(channel, response, service, request, cid)
             if not isinstance(answer.body, bytes):
                 answer.body = invoker.running_while(call, answer.body)
+            if channel.audit is not None:
+                channel.audit.sent(request, answer)
             return answer
         except BaseException as e:  # whatever a service raises, sys.exit() included, is its failure, not the worker's end
-            return self._render_exception(e, cid, channel, request, call)
+            answer = self._render_exception(e, cid, channel, request, call)
+            if channel is not None and channel.audit is not None:
+                channel.audit.sent(request, answer)
+            return answer
 
     def refuse(self, request: Request) -> Response | None:
         """How a request would be refused for its path, its credentials or its length; None if it would not."""
@@ -95,12 +114,19 @@ class Pipeline:
         channel: Channel | None = None
         try:
             channel, _ = self._match(request)
-            self._authenticate(channel, request, cid)
+            principal = self._authenticate(channel, request, cid)
+            if self._limits.is_any and channel.is_limited:
+                for id in _limited_by(channel, principal):
+                    self._limits.look(id, request.peer, cid)
             length = request.headers.get(b'content-length', b'')
             if length.isdigit():
                 check_length(channel, int(length))
         except HTTPException as e:
-            return self._render_exception(e, cid, channel, request)
+            answer = self._render_exception(e, cid, channel, request)
+            if channel is not None and channel.audit is not None:
+                channel.audit.received(request, cid)
+                channel.audit.sent(request, answer)
+            return answer
         return None
 
     def reject(self, status: int, details: str) -> Response:
@@ -136,11 +162,12 @@ class Pipeline:
             return ANONYMOUS
         principal = security.identify(request.headers)
         if principal is None:
-            raise Unauthorized(cid, f'Unauthorized; cid={cid}', security.challenge)
+            raise security.refusal(request.path, cid)
         return principal
 
     def _run_in_time(self, channel: Channel, call: Call, parsed: data.Request) -> data.Response:
         """Raises GatewayTimeout where the service has taken too long; it is interrupted then, wherever it waits."""
+        call.deadline = monotonic() + channel.timeout
         timer = gevent.Timeout(channel.timeout)
         timer.start()
         try:
@@ -199,6 +226,13 @@ class Pipeline:
         return render_error(status, details, cid, headers, name)
 
 
+def _limited_by(channel: Channel, principal: Principal) -> tuple[int, ...]:
+    """IDs of those objects whose limits count a request before its service is known, in this order."""
+    own = channel.info.security.id or 0
+    definitions = (own,) if own == principal.definition else (own, principal.definition)
+    return (*definitions, channel.info.id or 0)
+
+
 def _path(request: Request) -> bytes:
     path = request.path
     return unquote_to_bytes(path) if b'%' in path else path
@@ -212,6 +246,8 @@ def _methods_of(channels: tuple[Channel, ...]) -> tuple[str, ...]:
 def _headers(e: HTTPException) -> tuple[tuple[bytes, bytes], ...]:
     if isinstance(e, Unauthorized) and e.challenge:
         return ((b'WWW-Authenticate', e.challenge.encode('latin-1', 'replace')),)
+    if isinstance(e, TooManyRequests) and e.retry_after:
+        return ((b'Retry-After', str(e.retry_after).encode()),)
     if isinstance(e, MethodNotAllowed) and e.allowed:
         return ((b'Allow', ', '.join(e.allowed).encode()),)
     if isinstance(e, UnsupportedMediaType) and e.accept_encoding:

@@ -31,6 +31,7 @@ class ConfigObjects:
         self._down: dict[int, str] = {}  # why it is
         self._errors: dict[str, tuple[int, str]] = {}  # title → the event that tried last, why it is down
         self._refused: set[int] = set()  # of those that are down, what is no fault of their settings
+        self.generation = 0  #: grows with each object that is used in another way than before
         self.changes = 0  #: grows with each change of `errors`
         self._failing: set[int] = set()  # those that are to be tried again in this very `put`
         self._event = 0
@@ -89,14 +90,16 @@ class ConfigObjects:
     def put(self, changed: Iterable[StoredObject], gone: Collection[int] = (), event: int = 0) -> None:
         """Take over objects as they are stored now. gone: IDs of those that no longer are. event: that tells of it.
 
-        What cannot be used at first is tried again after the others: it may want what one of them had until now.
+        What cannot be used at first is tried again after the others: it may want what one of them had until now. An object
+        that is as it was is told to its half, and not to what refers to it.
         """
         self._event = event
         known = kinds()
         new = {item.id: without_defaults(known[item.kind], item) for item in changed if item.kind in known}
         going = [self._stored[id] for id in gone if id in self._stored]
         touched = {*new, *gone}
-        users = self._users_of(touched) - touched
+        same = {id for id, item in new.items() if id in self._up and self._stored[id] == item}
+        users = self._users_of(touched - same) - touched
         attempts = _Attempts()
         for item in self._by_kind(new.values()):
             attempts.add(item, self._put(item))
@@ -164,13 +167,14 @@ class ConfigObjects:
                 half.hold(item)
             return e
         self._up[item.id] = new
+        self.generation += 1
         self._failing.discard(item.id)
         self._set_up(item)
         return None
 
     def _resolve(self, item: StoredObject, kind: Kind) -> ConfigObject:
         settings = resolve(kind, item, self._environ, self._decrypt)
-        for target in _targets(kind, item):
+        for target in _needed(kind, item):
             if target in self._down or target in self._failing:
                 raise ObjectDown(msg=f'{kind.title(item.name)}: {self._title(self._stored[target])}, which it uses, is down')
         return ConfigObject(
@@ -245,6 +249,14 @@ class _Attempts:
     def now_and_then(self) -> None:
         if not self._is_halfway:
             self._slices.now_and_then()
+
+
+def _needed(kind: Kind, item: StoredObject) -> Iterator[int]:
+    """Those of what it refers to that it cannot be used without; a list is as good as those of it that are up."""
+    for name, declared in kind.references.items():
+        target = item.settings.get(name)
+        if target and not declared.is_many:
+            yield target
 
 
 def _targets(kind: Kind, item: StoredObject) -> Iterator[int]:

@@ -55,7 +55,18 @@ class Refused(Exception):
 class Connection:
     """`deadline`: monotonic seconds until which the client must do its part, `inf` while a service runs or makes a body."""
 
-    __slots__ = ('_heads', '_pending', '_server', '_transport', 'answered', 'deadline', 'greenlet', 'idle', 'peer')
+    __slots__ = (
+        '_heads',
+        '_is_proxy',
+        '_pending',
+        '_server',
+        '_transport',
+        'answered',
+        'deadline',
+        'greenlet',
+        'idle',
+        'peer',
+    )
 
     def __init__(self, transport: Transport, peer: str, server: HTTPServer) -> None:
         self._transport = transport
@@ -63,6 +74,7 @@ class Connection:
         self._heads = HeadParser(server.limits)
         self._pending = b''
         self.peer = peer
+        self._is_proxy = server.proxies.trusts(peer)
         self.deadline = inf
         self.greenlet: greenlet | None = None
         self.idle = True  #: between two requests
@@ -226,7 +238,8 @@ class Connection:
             raise self._too_long(data)
         head = self._heads.parse(data[:end])
         path, _, query = head.target.partition(b'?')
-        request = Request(head.method, path, query, head.version, head.headers, self.peer)
+        peer = server.proxies.client_of(head.headers, self.peer) if self._is_proxy else self.peer
+        request = Request(head.method, path, query, head.version, head.headers, peer)
         request.received = server.monotonic()
         if head.length:
             arrived = data[end:]

@@ -14,6 +14,7 @@ from gevent.event import Event
 from gevent.lock import BoundedSemaphore
 
 from zato.common.clock import SYSTEM_CLOCK, Clock
+from zato.server.http.client_address import TrustedProxies, plain_address
 from zato.server.http.connection import Connection, Expired
 from zato.server.http.transport import READ, PlainTransport, TLSTransport
 
@@ -46,6 +47,7 @@ class HTTPServer:
 
     `refuse` says from the head alone whether a request whose body is still to come would be refused, and how.
     `respond` is called in a connection's greenlet; it must not raise. `reject` makes the answer to what was no request.
+    `proxies` are believed when they say whom they have a request from.
 
     Order of use: `start`, `drain`, `close`; the last one alone stops at once.
     """
@@ -58,6 +60,7 @@ class HTTPServer:
         limits: Limits,
         *,
         refuse: Callable[[Request], Response | None] = lambda request: None,
+        proxies: TrustedProxies | None = None,
         server_header: str = 'Zato',
         tls: ssl.SSLContext | None = None,
         share: Share | None = None,
@@ -68,6 +71,7 @@ class HTTPServer:
         self.refuse = refuse
         self.access_log = access_log
         self.limits = limits
+        self.proxies = proxies or TrustedProxies()
         self.monotonic = clock.monotonic
         self.draining = False
         self.common_headers = b''
@@ -191,7 +195,7 @@ class HTTPServer:
         peer = '-'
         if isinstance(address, tuple):
             sock.setsockopt(6, 1, 1)  # TCP_NODELAY
-            peer = address[0]
+            peer = plain_address(address[0])
         plain = PlainTransport(sock)
         if self._tls is None:
             connection = Connection(plain, peer, self)

@@ -1,6 +1,7 @@
 """One worker: builds its parts, hands each what it needs, starts them in this order and stops them in reverse.
 
-user config → objects and services from the ODB → control socket → wake-ups → presence → loops → roles → HTTP
+user config → objects and services from the ODB → control socket → wake-ups → presence → tokens → audit log → loops → roles
+→ HTTP
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from zato.common.odb.database import Database, ODBUnavailable
 from zato.common.version import version
 from zato.server.admin_api import builtin_services
 from zato.server.admin_api.context import AdminContext
+from zato.server.audit_log.store import AuditStore
 from zato.server.channel.builtin import builtin_channels
 from zato.server.channel.pipeline import Describe, Pipeline
 from zato.server.channel.routes import Routes
@@ -29,16 +31,20 @@ from zato.server.config.objects import ConfigObjects
 from zato.server.config.runtime import make_runtimes
 from zato.server.config.user_config import UserConfig
 from zato.server.config.watcher import Watcher
+from zato.server.connection.registry import OutgoingConnections
 from zato.server.deploy.applier import Applier
 from zato.server.deploy.loader import ModuleLoader
 from zato.server.deploy.role import DeploymentRole
 from zato.server.http.access_log import AccessLog
+from zato.server.http.client_address import TrustedProxies
 from zato.server.http.server import HTTPServer
+from zato.server.process.audit_log import make_recorder
 from zato.server.process.control import ControlServer
 from zato.server.process.development import listen_for_debugger, traceback_of
 from zato.server.process.facades import add_server, make_facades
 from zato.server.process.loop import Loop
 from zato.server.process.odb_check import check_odb
+from zato.server.process.outgoing import add_outgoing, make_surroundings
 from zato.server.process.role import Role
 from zato.server.process.scan import make_deployer, make_store
 from zato.server.propagate.configuration import Configuration, Writer
@@ -48,6 +54,14 @@ from zato.server.propagate.odb import ODB
 from zato.server.propagate.presence import HEARTBEAT, Presence
 from zato.server.propagate.wake import WakeSocket
 from zato.server.security.definitions import SecurityDefinitions
+from zato.server.security.groups import Groups
+from zato.server.security.jwt import LogIns
+from zato.server.security.rate_limit.exact import ExactCounter
+from zato.server.security.rate_limit.limits import RateLimits
+from zato.server.security.rate_limit.store import StoredCounts
+from zato.server.security.token_codec import TokenCodec
+from zato.server.security.token_store import TokenStore
+from zato.server.security.tokens import Tokens
 from zato.server.service.invoker import Invoker
 from zato.server.service.store import ServiceStore
 from zato.server.service.workers import WorkerCalls
@@ -94,7 +108,17 @@ class Worker:
             settings.compile_options,
         )
         self._objects = ConfigObjects(os.environ, settings.cipher.decrypt, self.alarms)
-        self._runtimes = make_runtimes([self._routes, self._services, SecurityDefinitions(), self._objects])
+        codec = TokenCodec(settings.cipher.derive('tokens'))
+        self._tokens = Tokens(TokenStore(self._odb, self._writer), codec)
+        self._log_ins = LogIns(self._tokens)
+        self._exact = ExactCounter(StoredCounts(self._odb), self.alarms)
+        self._limits = RateLimits(self._exact)
+        security = [SecurityDefinitions(), Groups(), self._log_ins, self._limits]
+        self._messages = AuditStore(self._odb, settings.name)
+        self._recorder = make_recorder(settings, self._messages, self._objects, self.alarms)
+        self._connections = OutgoingConnections(self._objects)
+        outgoing = [self._connections, make_surroundings(settings, self._recorder)]
+        self._runtimes = make_runtimes([self._routes, self._services, *security, *outgoing, self._recorder, self._objects])
         self._objects.use(self._runtimes)
         self._follower = Follower(
             self._odb, self._objects, self._applier.apply, lambda: self._configuration.moved(), self.alarms
@@ -104,6 +128,7 @@ class Worker:
         self.invoker = Invoker(self._services, facades, self._name_of_service)
         self._calls = WorkerCalls(self.invoker, settings.sockets)
         add_server(facades, settings.name, self._calls)
+        add_outgoing(facades, self._connections, self._objects, os.environ)
         self._configuration = Configuration(self._odb, self._writer, self._follower, self._presence)
         self._wake = WakeSocket(self._presence.socket, self._configuration.receive)
         self._listener = None if settings.odb.is_sqlite else _make_listener(settings.odb, self._follower.wake)
@@ -133,6 +158,7 @@ class Worker:
             Loop('heartbeat in the ODB', _unless_away(self._presence.beat), HEARTBEAT),
             Loop('progress in the ODB', _unless_away(self._presence.beat_if_new), row_every),
             Loop('housekeeping', _unless_away(self._housekeeping.prune), INTERVAL),
+            Loop('audit log of deleted objects', _unless_away(self._messages.forget_deleted), INTERVAL),
         ]
         self._http = self._make_http(access_log, share)
         self._since = datetime.now(UTC)
@@ -153,6 +179,8 @@ class Worker:
                 (self._control.start, self._control.stop),
                 (self._wake.start, self._wake.stop),
                 (self._appear, self._disappear),
+                (self._tokens.start, self._tokens.stop),
+                (self._recorder.start, self._recorder.stop),
                 (self._follow, self._follower.stop),
                 (self._start_loops, self._stop_loops),
                 (self._user_config_watcher.start, self._user_config_watcher.stop),
@@ -181,13 +209,17 @@ class Worker:
         if still_open:
             logger.warning('%d connection(s) were still open after %g s', still_open, timeout)
         self._http.close()
+        self._exact.stop()
         self.invoker.kill()
         self._user_config_watcher.stop()
         self._stop_loops()
         self._follower.stop()
+        self._recorder.stop()
+        self._tokens.stop()
         self._disappear()
         self._wake.stop()
         self._control.stop()
+        self._connections.close()
         self._odb.close()
 
     def info(self) -> dict[str, Any]:
@@ -223,6 +255,9 @@ class Worker:
             deployer=self._deployer,
             calls=self._calls,
             runtime_of=self._runtimes.get,
+            messages=self._messages,
+            log_ins=self._log_ins,
+            limits=self._limits,
         )
 
     def _name_of_service(self, id: int) -> str | None:
@@ -242,6 +277,7 @@ class Worker:
             self._routes,
             self.invoker,
             describe,
+            limits=self._limits,
             has_timeouts=not is_development,
             max_body=settings.limits.body,
         )
@@ -251,6 +287,7 @@ class Worker:
             AccessLog(BufferedLines(access_log) if access_log is not None else None),
             settings.limits,
             refuse=pipeline.refuse,
+            proxies=TrustedProxies(settings.conf.http.trusted_proxies),
             server_header=misc.http_server_header,
             tls=settings.tls,
             share=share,

@@ -7,7 +7,7 @@ import logging
 from sqlalchemy import Connection, delete, func, select, update
 
 from zato.common.odb.lease import LOCK_PREFIX, Lease, LeaseLost, Leases
-from zato.common.odb.tables import config_counter, config_event, lease
+from zato.common.odb.tables import config_counter, config_event, config_object, lease, rate_limit, security_token
 from zato.server.propagate.odb import ODB
 from zato.server.propagate.presence import dead_workers
 
@@ -18,6 +18,8 @@ INTERVAL = 60.0  #: seconds between prunings
 _TTL = 3 * INTERVAL
 _KEEP_EVENTS = 7 * 86_400.0  #: seconds; a worker that was away for longer reads everything anew
 _KEEP_LOCKS = 7 * 86_400.0  #: seconds since a lock of services expired; its epochs begin anew then
+_KEEP_TOKENS = 86_400.0  #: seconds since one expired: a worker that was without the ODB may have seen it used meanwhile
+_KEEP_COUNTS = 600.0  #: seconds since the window of time ended that requests were counted in; nothing counts for so long
 _KEEP_WORKERS = 60.0  #: seconds since the last heartbeat of a worker that did not say good-bye
 
 
@@ -57,6 +59,8 @@ class Housekeeping:
         self._leases.check(connection, self._lease)
         now = connection.execute(select(self._odb.database.now)).scalar_one()
         connection.execute(delete(lease).where(lease.c.name.startswith(LOCK_PREFIX), lease.c.expires < now - _KEEP_LOCKS))
+        connection.execute(delete(security_token).where(security_token.c.expires < now - _KEEP_TOKENS))
+        _forget_counts(connection, now)
         old = config_event.c.at < now - self._keep_events
         last = connection.execute(select(func.max(config_event.c.id)).where(old)).scalar()
         events = 0
@@ -64,3 +68,10 @@ class Housekeeping:
             connection.execute(update(config_counter).values(pruned=last))
             events = connection.execute(delete(config_event).where(config_event.c.id <= last)).rowcount
         return events, dead_workers(connection, now, self._keep_workers)
+
+
+def _forget_counts(connection: Connection, now: float) -> None:
+    """Those of windows that have ended, and of objects that are gone."""
+    is_over = rate_limit.c.window + rate_limit.c.seconds < now - _KEEP_COUNTS
+    is_gone = rate_limit.c.object_id.not_in(select(config_object.c.id))
+    connection.execute(delete(rate_limit).where(is_over | is_gone))

@@ -61,6 +61,8 @@ class Targets:
         if keys:
             choices = ' or '.join(f'{kind}/{name}' for kind, name in keys)
             raise ValueError(f'there are several of that name; say {choices}')
+        if any(plan.stored_names.get(key) in plan.deleted for key in candidates(target)):
+            raise ValueError(f'{labels} {shown(target.name)} is deleted together with this change')
         hint = self.hint(target.name, target.field.refers_to)
         raise ValueError(f'there is no {labels} {shown(target.name)}{hint}')
 

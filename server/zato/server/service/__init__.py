@@ -9,6 +9,7 @@ from zato.common.api import CHANNEL
 from zato.server.service.base import Service
 from zato.server.service.channel_info import ChannelInfo, ChannelSecurityInfo
 from zato.server.service.hooks import PubSubHook, WSXAdapter, WSXHook
+from zato.server.service.rest_adapter import RESTAdapter
 from zato.server.service.simpleio.element import (
     CSV,
     NOT_GIVEN,
@@ -65,6 +66,7 @@ __all__ = [
     'Nested',
     'Opaque',
     'PubSubHook',
+    'RESTAdapter',
     'SIOElem',
     'Service',
     'Text',
@@ -75,7 +77,7 @@ __all__ = [
 ]
 
 #: Classic names of what this server does not have yet, and what they belong to.
-_LATER: Final = {'AsyncCtx': 'contexts of asynchronous calls', 'PubSub': 'publish/subscribe', 'RESTAdapter': 'outgoing REST'}
+_LATER: Final = {'AsyncCtx': 'contexts of asynchronous calls', 'PubSub': 'publish/subscribe'}
 
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of this module's

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from zato.server.service.facade.cache import Caches
     from zato.server.service.facade.crypto import Crypto
     from zato.server.service.facade.lock import Lock
+    from zato.server.service.facade.rest_by_name import REST
+    from zato.server.service.facade.security import Security
     from zato.server.service.facade.server import ServerFacade
     from zato.server.service.facade.static_config import StaticConfig
     from zato.server.service.facade.time import Time
@@ -54,6 +56,8 @@ class Service:
     cache: Member[Caches] = Member()  #: per process, lost on restart: see Cache
     crypto: Member[Crypto] = Member()
     patterns: Member[Patterns] = Member()
+    rest: Member[REST] = Member()  #: outgoing REST connections
+    security: Member[Security] = Member()  #: bearer tokens
     server: Member[ServerFacade] = Member()
     static_config: Member[StaticConfig] = Member()  #: files of config/repo/static
     time: Member[Time] = Member()
@@ -71,10 +75,8 @@ class Service:
     kvdb: Member[Any] = Member()
     odb: Member[Any] = Member()
     pubsub: Member[Any] = Member()
-    rest: Member[Any] = Member()
     schedule: Member[Any] = Member()
     search: Member[Any] = Member()
-    security: Member[Any] = Member()
     sms: Member[Any] = Member()
     sso: Member[Any] = Member()
     wsx: Member[Any] = Member()

@@ -42,7 +42,7 @@ class Call:
     """`started`: monotonic seconds. `caller`: the run that waits for this one, if any. `principal`: who it is run for.
 
     in_reply_to: of callbacks, the cid of the call that they are told the result of. environ: `self.environ` of the service.
-    response: that of a service that has failed, as far as it was.
+    response: that of a service that has failed, as far as it was. deadline: of this run alone, in monotonic seconds.
     """
 
     ended: float = 0.0
@@ -51,6 +51,7 @@ class Call:
     transport: str = ''
     job_type: str = ''
     response: Response | None = None
+    deadline: float | None = None
     _environ: dict[str, Any] | None = None
     _acting: Principal | None = None
 
@@ -95,6 +96,17 @@ class Call:
     @property
     def ended_utc(self) -> datetime | None:
         return datetime.now(UTC) - timedelta(seconds=monotonic() - self.ended) if self.ended else None
+
+    @property
+    def until(self) -> float | None:
+        """The deadline, or that of a run that waits for this one, whichever is first. None if there is none."""
+        found: float | None = None
+        call: Call | None = self
+        while call is not None:
+            if call.deadline is not None and (found is None or call.deadline < found):
+                found = call.deadline
+            call = call.caller
+        return found
 
     @property
     def acting(self) -> Principal:

@@ -38,7 +38,7 @@ class ChannelInfo:
     is_internal: bool = False
     match_target: str = ''
     impl: Any = None
-    security: ChannelSecurityInfo = OPEN
+    security: ChannelSecurityInfo = OPEN  #: the definition that let the request in
 
     @property
     def sec(self) -> ChannelSecurityInfo:

@@ -9,6 +9,7 @@ from zato.common.exception import NotAvailable
 
 if TYPE_CHECKING:
     from zato.server.service.base import Service
+    from zato.server.service.facade.rest import RESTConnections
 
 T = TypeVar('T')
 
@@ -28,10 +29,8 @@ OPTIONAL: Final[Mapping[str, str]] = {
     'kvdb': 'Redis',
     'odb': 'direct access to the ODB',
     'pubsub': 'publish/subscribe',
-    'rest': 'outgoing REST',
     'schedule': 'the scheduler',
     'search': 'search engines',
-    'security': 'bearer tokens',
     'sms': 'SMS',
     'sso': 'single sign-on',
     'translate': 'translation',
@@ -45,11 +44,9 @@ OPTIONAL: Final[Mapping[str, str]] = {
     'out.mongodb': 'MongoDB',
     'out.odoo': 'Odoo',
     'out.redis': 'Redis',
-    'out.rest': 'outgoing REST',
     'out.sap': 'SAP',
     'out.sftp': 'SFTP',
     'out.sms': 'SMS',
-    'out.soap': 'outgoing SOAP',
     'out.sql': 'outgoing SQL',
     'out.vault': 'Vault',
     'out.wsx': 'outgoing WebSockets',
@@ -107,12 +104,12 @@ class Outgoing:
     mongodb: Member[Any] = Member('out.mongodb')
     odoo: Member[Any] = Member('out.odoo')
     redis: Member[Any] = Member('out.redis')
-    rest: Member[Any] = Member('out.rest')
-    plain_http: Member[Any] = Member('out.rest')
+    rest: Member[RESTConnections] = Member('out.rest')
+    plain_http: Member[RESTConnections] = Member('out.rest')
     sap: Member[Any] = Member('out.sap')
     sftp: Member[Any] = Member('out.sftp')
     sms: Member[Any] = Member('out.sms')
-    soap: Member[Any] = Member('out.soap')
+    soap: Member[RESTConnections] = Member('out.soap')
     sql: Member[Any] = Member('out.sql')
     vault: Member[Any] = Member('out.vault')
     wsx: Member[Any] = Member('out.wsx')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gevent
@@ -56,11 +57,13 @@ def invoke_with_options(
     """As documented at `Service.invoke`."""
     name, timeout, data_format = name_of(target), options.timeout, options.data_format
     payload = prepared(payload, data_format, caller.cid)
-    timer = gevent.Timeout(_checked(timeout) or None)
+    seconds = _checked(timeout) or None
+    timer = gevent.Timeout(seconds)
     timer.start()
     try:
         channel = channel_of_type(options.channel)
-        response = invoker.invoke_from(caller, name, payload, channel, data_format, options.transport)
+        deadline = None if seconds is None else monotonic() + seconds
+        response = invoker.invoke_from(caller, name, payload, channel, data_format, options.transport, deadline=deadline)
     except gevent.Timeout as e:
         if e is not timer:
             raise

@@ -102,14 +102,18 @@ class Invoker:
         channel: ChannelInfo = INVOKE,
         data_format: str = '',
         transport: str = '',
+        *,
+        deadline: float | None = None,
     ) -> Any:
-        """`self.invoke` without options: as documented there."""
+        """`self.invoke` without options: as documented there. deadline: monotonic seconds."""
         compiled = self.find(target if isinstance(target, str) else name_of(target))
         if compiled is caller.service:
             raise ZatoException(caller.cid, f'Service {compiled.name} cannot invoke itself')
         call = Call(compiled, caller.cid, channel, caller.message, caller, caller.principal)
         if data_format or transport:
             call.data_format, call.transport = data_format, transport
+        if deadline is not None:
+            call.deadline = deadline
         if call.depth > _MAX_DEPTH:
             raise ZatoException(caller.cid, f'More than {_MAX_DEPTH} services wait for one another: {_chain(call)}')
         request = Request(payload, payload)

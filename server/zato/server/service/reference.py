@@ -11,9 +11,10 @@ from textwrap import wrap
 from typing import Any, Final
 
 from zato.common.api import CHANNEL
+from zato.server.connection.rest import response as rest_response
 from zato.server.pattern import facade, fanout, invoke_retry
-from zato.server.service import Model, ModelCtx, Service, __all__, channel_info, data, hooks
-from zato.server.service.facade import cache, crypto, lock, lru, server, static_config, time
+from zato.server.service import Model, ModelCtx, RESTAdapter, Service, __all__, channel_info, data, hooks
+from zato.server.service.facade import cache, crypto, lock, lru, rest, rest_by_name, security, server, static_config, time
 from zato.server.service.facades import OPTIONAL
 from zato.server.service.input import Input
 from zato.server.service.simpleio import element
@@ -35,6 +36,14 @@ _PARTS: Final[dict[str, type[Any]]] = {
     'self.channel': channel_info.ChannelInfo,
     'self.channel.security': channel_info.ChannelSecurityInfo,
     'CHANNEL': CHANNEL,
+    'self.out.rest': rest.RESTConnections,
+    'self.out.rest[name]': rest.RESTItem,
+    'self.out.rest[name].conn': rest.RESTClient,
+    'Response of self.out.rest[name].conn': rest_response.RESTResponse,
+    'self.rest': rest_by_name.REST,
+    'self.rest[name]': rest_by_name.RESTCaller,
+    'self.security': security.Security,
+    'self.security.get_bearer_token_by_name(name)': security.BearerToken,
     'self.patterns': facade.Patterns,
     'self.patterns.fanout': fanout.Fanout,
     'self.patterns.parallel': fanout.Parallel,
@@ -47,9 +56,12 @@ _PARTS: Final[dict[str, type[Any]]] = {
     'self.server': server.ServerFacade,
     'self.static_config': static_config.StaticConfig,
     'self.time': time.Time,
-    **{cls.__name__: cls for cls in (lru.Entry, Model, ModelCtx, hooks.PubSubHook, hooks.WSXHook, hooks.WSXAdapter)},
+    **{
+        cls.__name__: cls
+        for cls in (lru.Entry, Model, ModelCtx, RESTAdapter, hooks.PubSubHook, hooks.WSXHook, hooks.WSXAdapter)
+    },
 }
-_OURS: Final = frozenset({'look_in', 'merged', 'take_header_lines', 'set_message'})  #: not for services
+_OURS: Final = frozenset({'look_in', 'merged', 'take_header_lines', 'set_message', 'expect', 'error'})  #: not for services
 _HOOK: Final = re.compile(r'(handle|accept|(before|after|validate|finalize)_\w+)').fullmatch
 _COMMENT: Final = re.compile(r'^ +(?:self\.)?([a-z]\w*)[:\s].*?  #: (.+)$', re.MULTILINE)
 
@@ -99,7 +111,7 @@ def _attributes(cls: type[Any], is_declared: bool | None = None) -> list[str]:
         if not is_ours and is_declared in (None, annotation.startswith('ClassVar')):
             found[name] = f'`{default!r}`' if isinstance(default, str | int | float | list | tuple) else '', what
     for name, value in vars(cls).items():
-        if isinstance(value, property) and not is_declared and name not in _OURS:
+        if isinstance(value, property) and not (is_declared or name.startswith('_') or name in _OURS):
             first = value.fget.__name__ if value.fget else name
             found[name] = '', ' '.join(_doc(value).split()) if first == name else f'The same as `{first}`.'
     return _table(('Attribute', 'Default', ''), [(f'`{name}`', *rest) for name, rest in found.items()]) if found else []

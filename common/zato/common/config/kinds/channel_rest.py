@@ -10,7 +10,7 @@ from zato.common.config.audit_log import Audited
 from zato.common.config.field import reference, references, setting
 from zato.common.config.kind import kind
 from zato.common.config.origins import ANY, NULL, parse_origins
-from zato.common.config.rate_limit import RateLimited
+from zato.common.config.rate_limit import RateLimited, check_limits
 
 PATH_FIRST, QUERY_FIRST = 'path-over-qs', 'qs-over-path'
 MESSAGE_FIRST, URL_FIRST = 'msg-over-channel-params', 'channel-params-over-msg'
@@ -46,6 +46,7 @@ def check_together(channel: Any) -> None:
         raise ValueError(
             '`cors_credentials` needs `cors_origins` that are named; with * or null any page could act as its visitor'
         )
+    check_limits(channel)
 
 
 def check_url_path(path: Any) -> None:

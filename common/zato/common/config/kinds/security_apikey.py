@@ -8,7 +8,7 @@ from typing import Any
 
 from zato.common.config.field import secret, setting
 from zato.common.config.kind import kind
-from zato.common.config.rate_limit import RateLimited
+from zato.common.config.rate_limit import RateLimited, check_limits
 
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
@@ -29,6 +29,7 @@ def check_header_name(value: Any) -> None:
     inline=('api-key', 'header', 'password'),
     operations=('get-list', 'get', 'create', 'edit', 'delete', 'change-password'),
     ignored={'username': None},
+    check=check_limits,
 )
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecurityAPIKey(RateLimited):

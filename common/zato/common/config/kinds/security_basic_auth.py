@@ -7,7 +7,7 @@ from typing import Any
 
 from zato.common.config.field import secret, setting
 from zato.common.config.kind import kind
-from zato.common.config.rate_limit import RateLimited
+from zato.common.config.rate_limit import RateLimited, check_limits
 
 
 def _check_username(value: Any) -> None:
@@ -24,6 +24,7 @@ def _check_username(value: Any) -> None:
     command='basic-auth',
     inline=('basic-auth', 'username', 'password'),
     operations=('get-list', 'get', 'create', 'edit', 'delete', 'change-password'),
+    check=check_limits,
 )
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecurityBasicAuth(RateLimited):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from zato.common.config.field import secret, setting
 from zato.common.config.kind import kind
-from zato.common.config.rate_limit import RateLimited
+from zato.common.config.rate_limit import RateLimited, check_limits
 
 
 @kind(
@@ -17,6 +17,7 @@ from zato.common.config.rate_limit import RateLimited
     enmasse=('security', 'def_sec', 'jwt'),
     unique=(('username',),),
     operations=('get-list', 'get', 'create', 'edit', 'delete', 'change-password'),
+    check=check_limits,
 )
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecurityJWT(RateLimited):

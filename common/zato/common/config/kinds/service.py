@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from zato.common.config.field import setting
 from zato.common.config.kind import kind
-from zato.common.config.rate_limit import RateLimited
+from zato.common.config.rate_limit import RateLimited, check_limits
 
 
 @kind(
@@ -15,6 +15,7 @@ from zato.common.config.rate_limit import RateLimited
     services='zato.service',
     operations=('get-list', 'get', 'edit'),
     is_renamable=False,
+    check=check_limits,
 )
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service(RateLimited):

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from zato.common.api import CHANNEL
 from zato.common.config.field import is_variable
 from zato.common.config.kinds.channel_rest import MESSAGE_FIRST, PATH_FIRST, ChannelREST
 from zato.common.config.origins import parse_origins
 from zato.common.config.stored import StoredObject
 from zato.common.exception import Conflict, NotFound, ServiceUnavailable
+from zato.server.audit_log.recorder import Recorder
+from zato.server.channel.audit import ChannelAudit
 from zato.server.channel.channel import NO_LIMIT, Channel
 from zato.server.channel.cors import CORS
 from zato.server.channel.format.registry import data_format
 from zato.server.channel.routes import Routes
 from zato.server.config.objects import ConfigObjects
 from zato.server.config.runtime import ConfigObject, Runtime, runtime
-from zato.server.security.definitions import SecurityDefinitions
+from zato.server.security.definitions import Authenticator, SecurityDefinitions
+from zato.server.security.groups import GroupAuth, Groups
+from zato.server.security.rate_limit.limits import RateLimits
 from zato.server.service.channel_info import OPEN, ChannelInfo, ChannelSecurityInfo
 from zato.server.service.compiled import CompiledService
 from zato.server.service.store import ServiceStore
@@ -23,12 +29,22 @@ from zato.server.service.store import ServiceStore
 @runtime('channel_rest')
 class RESTChannels(Runtime):
     def __init__(
-        self, routes: Routes, services: ServiceStore, definitions: SecurityDefinitions, objects: ConfigObjects
+        self,
+        routes: Routes,
+        services: ServiceStore,
+        definitions: SecurityDefinitions,
+        groups: Groups,
+        objects: ConfigObjects,
+        limits: RateLimits,
+        recorder: Recorder,
     ) -> None:
         self._routes = routes
         self._services = services
         self._definitions = definitions
+        self._groups = groups
         self._objects = objects
+        self._limits = limits
+        self._recorder = recorder
         self._channels: dict[int, Channel] = {}
         self._held: dict[int, Channel] = {}
 
@@ -36,11 +52,13 @@ class RESTChannels(Runtime):
         channel = self._make(item)
         self._routes.add(channel)
         self._channels[item.id] = channel
+        self._limits.put(item)
 
     def stop(self, item: ConfigObject) -> None:
         channel = self._channels.pop(item.id, None)
         if channel is not None:
             self._routes.remove(channel)
+            self._limits.remove(item)
 
     def hold(self, item: StoredObject) -> None:
         """Its path answers 503: without that, a less specific channel might answer there, and let others in."""
@@ -72,6 +90,7 @@ class RESTChannels(Runtime):
         settings = item.settings
         service = self._objects.get(settings.service)
         assert service is not None  # it would be down otherwise, and so would the channel
+        info = self._info(item)
         return Channel(
             name=item.name,
             path=settings.url_path,
@@ -79,10 +98,11 @@ class RESTChannels(Runtime):
             http_accept=settings.http_accept,
             match_slash=settings.match_slash,
             is_active=item.is_active,
-            security=self._definitions.get(settings.security) if settings.security else None,
+            security=self._security(settings),
             resolve=_Resolve(self._services, service.name),
             format=data_format(settings.data_format),
-            info=self._info(item),
+            info=info,
+            info_of=_InfoOf(info, self._objects) if settings.security_groups else None,
             merges_params=settings.merge_url_params_req,
             is_path_first=settings.url_params_pri == PATH_FIRST,
             is_message_first=settings.params_pri == MESSAGE_FIRST,
@@ -92,28 +112,63 @@ class RESTChannels(Runtime):
             timeout=settings.service_timeout,
             max_body=settings.max_body or NO_LIMIT,
             cors=_cors(settings),
+            audit=self._audit(item, service.name),
         )
+
+    def _audit(self, item: ConfigObject, service: str) -> ChannelAudit | None:
+        settings = item.settings
+        if settings.is_audit_log_received_active or settings.is_audit_log_sent_active:
+            return ChannelAudit(self._recorder, item, lambda: self._services.get(service))
+        return None
+
+    def _security(self, settings: ChannelREST) -> Authenticator | None:
+        own = self._definitions.get(settings.security) if settings.security else None
+        return GroupAuth([self._groups.get(id) for id in settings.security_groups], own) if settings.security_groups else own
 
     def _info(self, item: ConfigObject) -> ChannelInfo:
         """What services see as `self.channel`."""
         settings = item.settings
-        definition = self._objects.get(settings.security) if settings.security else None
-        security = OPEN
-        if definition is not None:
-            security = ChannelSecurityInfo(
-                id=definition.id,
-                name=definition.name,
-                type=definition.kind.removeprefix('security_'),
-                username=getattr(definition.settings, 'username', ''),
-            )
         return ChannelInfo(
             id=item.id,
             name=item.name,
             type=CHANNEL.HTTP_SOAP,
             data_format=settings.data_format,
             match_target=settings.url_path,
-            security=security,
+            security=_security_info(self._objects, settings.security or 0),
         )
+
+
+def _security_info(objects: ConfigObjects, definition: int) -> ChannelSecurityInfo:
+    found = objects.get(definition)
+    if found is None:
+        return OPEN
+    return ChannelSecurityInfo(
+        id=found.id,
+        name=found.name,
+        type=found.kind.removeprefix('security_'),
+        username=getattr(found.settings, 'username', ''),
+    )
+
+
+class _InfoOf:
+    """What services see as `self.channel`, by the definition that let the client in.
+
+    Made when it is first needed: groups may have thousands of members. What changes in one starts the channel anew.
+    """
+
+    __slots__ = ('_info', '_known', '_objects')
+
+    def __init__(self, info: ChannelInfo, objects: ConfigObjects) -> None:
+        self._info = info
+        self._objects = objects
+        self._known: dict[int, ChannelInfo] = {}
+
+    def __call__(self, definition: int) -> ChannelInfo:
+        found = self._known.get(definition)
+        if found is None:
+            found = replace(self._info, security=_security_info(self._objects, definition))
+            self._known[definition] = found
+        return found
 
 
 def _cors(settings: ChannelREST) -> CORS | None:

@@ -54,9 +54,12 @@ def upgrade() -> None:
         sa.Column('what', sa.Text(), nullable=False),
         sa.Column('status', sa.Integer(), nullable=False),
         sa.Column('size', _ID, nullable=False),
+        sa.Column('encoding', sa.Text(), nullable=False),
+        sa.Column('is_cut', sa.Boolean(), nullable=False),
         sa.Column('data', sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint('id', name=op.f('pk_audit_message')),
+        sqlite_autoincrement=True,
     )
     op.create_index(op.f('ix_audit_message_at'), 'audit_message', ['at'])
     op.create_index(op.f('ix_audit_message_cid'), 'audit_message', ['cid'])
-    op.create_index(op.f('ix_audit_message_object_id'), 'audit_message', ['object_id', 'direction', 'id'])
+    op.create_index(op.f('ix_audit_message_object_id'), 'audit_message', ['object_id', 'direction', 'at'])

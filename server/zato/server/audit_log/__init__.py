@@ -1,0 +1,1 @@
+"""The audit log: messages that channels and connections received and sent."""

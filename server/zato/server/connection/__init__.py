@@ -1,0 +1,1 @@
+"""Outgoing connections, one module per type."""

@@ -1,0 +1,1 @@
+"""Run-time halves of outgoing kinds, found by their presence."""

@@ -1,0 +1,24 @@
+"""API keys."""
+
+from __future__ import annotations
+
+from zato.server.config.runtime import ConfigObject, Runtime, runtime
+from zato.server.security.apikey import APIKeyAuth
+from zato.server.security.definitions import NobodyAuth, SecurityDefinitions
+from zato.server.security.rate_limit.limits import RateLimits
+
+
+@runtime('security_apikey')
+class APIKeyDefinitions(Runtime):
+    def __init__(self, definitions: SecurityDefinitions, limits: RateLimits) -> None:
+        self._definitions = definitions
+        self._limits = limits
+
+    def start(self, item: ConfigObject) -> None:
+        auth = APIKeyAuth(item.name, item.settings.header, item.settings.password, item.id)
+        self._definitions.put(item.id, auth if item.is_active else NobodyAuth(auth))
+        self._limits.put(item)
+
+    def stop(self, item: ConfigObject) -> None:
+        self._definitions.remove(item.id)
+        self._limits.remove(item)

@@ -1,0 +1,214 @@
+"""Items of files, and what is asked of the server for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.enmasse import read, write
+
+ARTICLE = """
+%s:
+  - connection: outgoing
+    name: CRM
+    address: "$CRM_ADDRESS"
+    url_path: /api
+"""
+
+
+@pytest.mark.parametrize('section', ['outgoing_rest', 'outconn_plain_http', 'http_soap'])
+def test_the_item_that_users_were_shown_is_the_same_under_each_name_of_its_section(tmp_path: Path, section: str) -> None:
+    found = read(tmp_path, ARTICLE % section)
+    assert not found.problems
+    assert found.changes == [
+        {
+            'action': 'put',
+            'kind': 'outgoing_rest',
+            'name': 'CRM',
+            'address': '$CRM_ADDRESS',
+            'url_path': '/api',
+            'place': f'{tmp_path}/main.yaml:3',
+            'places': {},
+        }
+    ]
+
+
+def test_references_have_places_of_their_own_for_only_the_server_can_judge_them(tmp_path: Path) -> None:
+    text = 'channel_rest:\n- name: a\n  url_path: /a\n  service_name: b\n  sec_def: c\n  security_groups:\n  - d\n'
+    (change,) = read(tmp_path, text).changes
+    main = tmp_path / 'main.yaml'
+    assert change['place'] == f'{main}:2'
+    assert change['places'] == {'service_name': f'{main}:4', 'sec_def': f'{main}:5', 'security_groups': f'{main}:6'}
+    assert change['security_groups'] == ['d']
+
+
+@pytest.mark.parametrize('section', ['security', 'def_sec'])
+@pytest.mark.parametrize(
+    ('type_', 'kind'),
+    [
+        ('basic_auth', 'security_basic_auth'),
+        ('apikey', 'security_apikey'),
+        ('jwt', 'security_jwt'),
+        ('bearer_token', 'security_bearer_token'),
+        ('oauth', 'security_bearer_token'),
+    ],
+)
+def test_items_of_security_sections_say_what_they_are(tmp_path: Path, section: str, type_: str, kind: str) -> None:
+    settings = 'username: b, auth_endpoint: "https://a"' if 'bearer' in kind else 'username: b'
+    found = read(tmp_path, f'{section}: [{{name: a, type: {type_}, {settings}}}]')
+    assert (found.problems, [change['kind'] for change in found.changes]) == ([], [kind])
+
+
+@pytest.mark.parametrize('section', ['basic_auth', 'apikey', 'jwt'])
+def test_items_of_sections_with_one_type_need_not(tmp_path: Path, section: str) -> None:
+    found = read(tmp_path, f'{section}: [{{name: a, username: b}}, {{name: b, type: {section}, username: c}}]')
+    assert not found.problems
+    assert {change['kind'] for change in found.changes} == {f'security_{section}'}
+
+
+@pytest.mark.parametrize(
+    ('item', 'problem'),
+    [
+        (
+            'security: [{name: a}]',
+            'item `a` of `security`: `type` is required, one of: apikey, basic_auth, bearer_token, jwt, oauth',
+        ),
+        ('security: [{name: a, type: ntlm}]', 'item `a` of `security`: `type` `ntlm` (NTLM) is not in this version'),
+        (
+            'security: [{name: a, type: x}]',
+            'item `a` of `security`: `type` `x` must be one of: apikey, basic_auth, bearer_token, jwt, oauth',
+        ),
+        ('http_soap: [{name: a}]', 'item `a` of `http_soap`: `connection` is required, one of: channel, outgoing'),
+        (
+            'http_soap: [{name: a, connection: channel, transport: soap}]',
+            'item `a` of `http_soap`: `transport` `soap` (SOAP) is not in this version',
+        ),
+        (
+            'channel_rest: [{name: a, connection: outgoing}]',
+            'item `a` of `channel_rest`: `connection` `outgoing` must be one of: channel',
+        ),
+        ('basic_auth: [{name: a, type: [x]}]', "item `a` of `basic_auth`: `type` `['x']` must be one of: basic_auth"),
+        ('basic_auth: [text]', 'an item of `basic_auth` must be a mapping with a name'),
+        ('basic_auth: [~]', 'an item of `basic_auth` must be a mapping with a name'),
+        ('basic_auth: [{username: a}]', 'an item of `basic_auth` has no `name`'),
+        ('basic_auth: [{name: }]', 'an item of `basic_auth` has no `name`'),
+        ('basic_auth: [{name: " "}]', 'an item of `basic_auth`: `name` must be text and not empty; got ` `'),
+        ('basic_auth: [{name: [a]}]', "an item of `basic_auth`: `name` must be text and not empty; got `['a']`"),
+        ('basic_auth: [{name: a}]', 'Basic Auth `a`: `username` is required'),
+        ('basic_auth: [{name: a, username: }]', 'Basic Auth `a`: `username` is required'),
+        (
+            'basic_auth: [{name: a, username: b, relm: c}]',
+            'Basic Auth `a`: `relm` is unknown; did you mean `realm`?',
+        ),
+        ('basic_auth: [{name: a, username: b, id: 1}]', 'Basic Auth `a`: `id` is unknown'),
+        (
+            'basic_auth: [{name: a, username: b, is_active: maybe}]',
+            'Basic Auth `a`: `is_active` must be True or False; got `maybe`',
+        ),
+        (
+            'outgoing_rest: [{name: a, host: "http://a", pool_size: many}]',
+            'Outgoing REST connection `a`: `pool_size` must be a number from 1 to 10,000; got `many`',
+        ),
+        (
+            'outgoing_rest: [{name: a, host: "http://a", address: "http://b"}]',
+            'Outgoing REST connection `a`: `address` is another key for `host`, which says something else',
+        ),
+        (
+            'channel_rest: [{name: a, url_path: /a, service_whitelist: [b]}]',
+            "REST channel `a`: `service_whitelist` is not in this version; got `['b']`",
+        ),
+        ('outconn_sql: [{name: a}]', 'section `outconn_sql` (SQL connections) is not in this version'),
+        ('chanel_rest: []', 'there is no section `chanel_rest`; did you mean `channel_rest`?'),
+        ('zzz: []', 'there is no section `zzz`'),
+    ],
+)
+def test_what_is_wrong_with_an_item_is_told_with_its_line(tmp_path: Path, item: str, problem: str) -> None:
+    assert read(tmp_path, item).problems == [f'main.yaml:1: {problem}']
+
+
+def test_secrets_are_not_in_what_is_told(tmp_path: Path) -> None:
+    text = 'apikey: [{name: a, password: [hidden]}]'
+    assert read(tmp_path, text).problems == ['main.yaml:1: API key `a`: `password` must be text']
+    assert 'hidden' not in repr(read(tmp_path, 'apikey: [{name: a, password: hidden}]').items)
+
+
+def test_classic_keys_that_say_nothing_here_are_not_sent(tmp_path: Path) -> None:
+    text = """
+channel_rest:
+  - {name: a, url_path: /a, service: b, is_internal: false, sec_use_rbac: False, cache_expiry: 0, service_whitelist: [],
+     serialization_type: string, cluster_id: 1, soap_action: '', has_rbac: ~, connection: channel, transport: plain_http}
+"""
+    found = read(tmp_path, text)
+    assert (found.problems, found.settings) == ([], [{'url_path': '/a', 'service': 'b'}])
+
+
+def test_text_is_what_is_written_and_numbers_and_booleans_may_be_text(tmp_path: Path) -> None:
+    text = """
+basic_auth:
+  - {name: 0123, username: on, realm: 2024-01-01, is_active: "True"}
+  - {name: 10, username: no, realm: 1.10, is_active: Off}
+outgoing_rest:
+  - {name: a, host: http://a, pool_size: "10", timeout: 1.50, tls_verify: "False", sec_tls_ca_cert_id: ZATO_NONE}
+"""
+    found = read(tmp_path, text)
+    assert found.problems == [
+        'main.yaml:6: Outgoing REST connection `a`: `sec_tls_ca_cert_id` is another key for `tls_verify`, '
+        'which says something else'
+    ]
+    assert [item.name for item in found.items] == ['0123', '10', 'a']
+    assert found.settings[0] == {'username': 'on', 'realm': '2024-01-01', 'is_active': 'True'}
+    assert found.settings[1]['username'] == 'no'
+
+
+def test_lists_may_stand_where_text_has_a_value_a_line(tmp_path: Path) -> None:
+    text = 'oauth: [{name: a, username: b, auth_endpoint: "https://a", scopes: [x, 010], extra_fields: [a=b]}]'
+    found = read(tmp_path, text)
+    assert not found.problems
+    assert found.settings[0]['scopes'] == ['x', '010']
+
+
+def test_an_object_that_is_there_twice_is_told_even_in_two_files_and_in_other_unicode(tmp_path: Path) -> None:
+    write(tmp_path, {'b.yaml': '\nhttp_soap: [{name: "caf\u00e9 ", connection: channel, url_path: /b}]'})
+    text = 'channel_rest:\n- {name: "cafe\u0301", url_path: /a}\nhttp_soap:\n- {name: café, connection: outgoing, host: http://a}\n'
+    found = read(tmp_path, text + 'include: [b.yaml]')
+    assert found.problems == [
+        f'b.yaml:2: REST channel `café` is in {tmp_path}/main.yaml:2 already'.replace(f'{tmp_path}/', '')
+    ]
+
+
+def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    text = """
+outconn_sql: []
+basic_auth:
+  - {name: a, usernam: b, is_active: x}
+  - {name: a, username: b, username: c}
+apikey: [{name: b, header: "a b"}]
+nonsense: []
+"""
+    lines = [problem.split(':')[1] for problem in read(tmp_path, text).problems]
+    assert lines == ['5', '2', '4', '4', '4', '5', '6', '7']
+
+
+def test_items_can_be_chosen_by_type_and_by_name(tmp_path: Path) -> None:
+    text = """
+outconn_sql: [{name: a}]
+security: [{name: My CRM, type: apikey}, {name: other, type: nonsense}]
+outgoing_rest: [{name: CRM, host: "http://a"}]
+"""
+    found = read(tmp_path, text, types=['security'], names=['crm', 'erp'])
+    assert (found.problems, [item.name for item in found.items]) == ([], ['My CRM'])
+    assert {item.name for item in read(tmp_path, text, types=['rest', 'security'], names=['CRM']).items} == {'My CRM', 'CRM'}
+    assert len(read(tmp_path, text, types=['all']).problems) == 2
+
+
+def test_services_that_items_refer_to_are_known_so_that_they_can_be_waited_for(tmp_path: Path) -> None:
+    text = '- {name: a, url_path: /a, service: b.c}\n- {name: b, url_path: /b}\n- {name: c, url_path: /c, service_id: 7}'
+    assert [item.services for item in read(tmp_path, f'channel_rest:\n{text}').items] == [{'b.c'}, set(), set()]
+
+
+def test_json_says_the_same(tmp_path: Path) -> None:
+    text = '{"basic_auth": [\n{"name": "a", "username": "b", "is_active": false}, {"name": "b"}]}'
+    found = read(tmp_path, text, name='main.json')
+    assert found.problems == ['main.json:2: Basic Auth `b`: `username` is required']
+    assert found.settings[0] == {'username': 'b', 'is_active': 'false'}
