@@ -52,6 +52,24 @@ def status_of(environment: Environment, path: str, user: str = '', password: str
     ]
 
 
+def test_classic_services_that_kinds_share_are_told_by_the_connection_the_id_or_the_name(pair: Environment) -> None:
+    service = 'zato.http-soap'
+    channel = create(pair, service, 'shared', connection='channel', transport='plain_http', url_path='/shared')
+    outgoing = create(pair, service, 'shared', connection='outgoing', host='http://127.0.0.1:1')
+    create(pair, service, 'only one', connection='outgoing', host='http://127.0.0.1:1')
+    assert invoke(pair, f'{service}.get', {'name': 'shared', 'connection': 'outgoing'})['id'] == outgoing['id']
+    assert invoke(pair, f'{service}.get', {'id': channel['id']})['kind'] == 'channel_rest'
+    assert invoke(pair, f'{service}.get', {'name': 'only one'})['kind'] == 'outgoing_rest'
+    listed_names = [item['name'] for item in invoke(pair, f'{service}.get-list', {'connection': 'outgoing'})]
+    assert listed_names == ['only one', 'shared']
+    text = 'The request must say which kind of object it is about: '
+    for operation, request in (('get', {'name': 'shared'}), ('get-list', {}), ('create', {'name': 'x', 'url_path': '/x'})):
+        refused = refusal(pair, f'{service}.{operation}', request)
+        assert (refused.status, refused.text.startswith(text)) == (400, True), refused
+    for which in ({'id': channel['id']}, {'id': outgoing['id']}, {'name': 'only one'}):
+        invoke(pair, f'{service}.delete', which)
+
+
 def test_an_object_is_created_shown_changed_renamed_and_deleted(pair: Environment) -> None:
     created = zato('object', 'create', pair.path, 'channel_rest', '--name', 'life', '--url-path', '/life')
     assert answer_of(created) | {'id': 0, 'event': 0} == {

@@ -178,5 +178,6 @@ class Target:
         except OSError:
             pass  # the client has closed, or does not like the certificate
         finally:
+            sock.close()
             self.open -= 1
             self.changed.set()

@@ -242,8 +242,9 @@ def busy(may_answer: Event) -> Script:
     def script(peer: Peer) -> None:
         while peer.request() is not None:
             peer.send(OK)
-            while not may_answer.wait(0.005):
+            while not may_answer.is_set():
                 peer.send(b'X-Name: a\r\n')
+                gevent.sleep(0.005)
             peer.send(b'Content-Length: 1\r\n\r\nx')
 
     return script

@@ -11,7 +11,7 @@ from gevent import socket
 from gevent.event import Event
 
 from tests.support.scripted_target import Peer, Script, Target, always, answer, echo, once
-from zato.common.exception import AnswerCutOff, AnswerTooLarge, CallFailed, InvalidAnswer, NotReachable
+from zato.common.exception import AnswerCutOff, AnswerTooLarge, CallFailed, InvalidAnswer, NotReachable, RequestInvalid
 from zato.server.config.cooperation import Interrupted
 from zato.server.connection.rest.transport import Outbound, Transport
 
@@ -93,7 +93,7 @@ def fails(script: Script, expected: type[CallFailed], match: str, **options: obj
         b'HTTP/1.1 100 ' + b'a' * 100_000 + b'\r\n\r\n' + b'a' * 100_000,
         answer(b'not compressed', 'Content-Encoding: gzip'),
         answer(b'not compressed', 'Content-Encoding: deflate'),
-        answer(gzip.compress(b'hello') + b'garbage', 'Content-Encoding: gzip'),
+        answer(gzip.compress(b'hello', mtime=0) + b'garbage', 'Content-Encoding: gzip'),
     ],
     ids=lambda data: f'{zlib.crc32(data):x}',
 )
@@ -121,8 +121,8 @@ def test_what_is_not_valid_is_an_error(data: bytes) -> None:
         CHUNKED + b'5\r\nhello\r\n',
         CHUNKED + b'5\r\nhello\r\n0\r\n',
         CHUNKED + b'5\r\nhello\r\n0\r\nX-Trailer',
-        answer(gzip.compress(b'hello')[:-4], 'Content-Encoding: gzip'),
-        answer(gzip.compress(b'hello')[:1], 'Content-Encoding: gzip'),
+        answer(gzip.compress(b'hello', mtime=0)[:-4], 'Content-Encoding: gzip'),
+        answer(gzip.compress(b'hello', mtime=0)[:1], 'Content-Encoding: gzip'),
         answer(zlib.compress(b'hello')[:-4], 'Content-Encoding: deflate'),
     ],
     ids=lambda data: f'{zlib.crc32(data):x}',
@@ -147,14 +147,14 @@ def endless(head: bytes, piece: bytes) -> Script:
         once(OK + b'Content-Length: 100001\r\n\r\n'),
         once(OK + b'\r\n' + b'a' * 100_001),
         once(CHUNKED + b'%x\r\n%s\r\n0\r\n\r\n' % (100_001, b'a' * 100_001)),
-        once(answer(gzip.compress(bytes(100_001)), 'Content-Encoding: gzip')),
+        once(answer(gzip.compress(bytes(100_001), mtime=0), 'Content-Encoding: gzip')),
         once(answer(zlib.compress(bytes(100_001)), 'Content-Encoding: deflate')),
         once(CHUNKED + b'fffffffffffff\r\n' + b'a' * 200_000),
         endless(OK + b'\r\n', b'a' * 1000),
         endless(CHUNKED, b'1\r\na\r\n' * 1000),
         endless(CHUNKED, b'1;%s\r\na\r\n' % (b'a' * 8000)),
-        endless(OK + b'Content-Encoding: gzip\r\n\r\n', gzip.compress(b'') * 1000),
-        once(answer(gzip.compress(bytes(20_000_000)), 'Content-Encoding: gzip')),
+        endless(OK + b'Content-Encoding: gzip\r\n\r\n', gzip.compress(b'', mtime=0) * 1000),
+        once(answer(gzip.compress(bytes(20_000_000), mtime=0), 'Content-Encoding: gzip')),
     ],
     ids=['declared', 'undeclared', 'chunked', 'gzip', 'deflate', 'one chunk', *map('endless {}'.format, range(4)), 'bomb'],
 )
@@ -305,10 +305,21 @@ def test_a_server_that_is_not_there_is_an_error_that_may_pass() -> None:
     assert caught.value.status == 502
 
 
-@pytest.mark.parametrize('host', ['a' * 64, f'{"a." * 200}a', 'a..b'])
-def test_a_name_that_no_host_can_have_is_an_error(host: str) -> None:
-    with Target() as target, pytest.raises(NotReachable, match='its name '):
+@pytest.mark.parametrize(
+    ('host', 'error', 'text'),
+    [
+        ('a' * 64, RequestInvalid, 'the address is not a valid one'),
+        ('a..b', RequestInvalid, 'the address is not a valid one'),
+        (f'{"a." * 200}a', NotReachable, 'its name '),
+    ],
+    ids=['long label', 'empty label', 'long name'],
+)
+def test_a_name_that_no_host_can_have_is_an_error(
+    host: str, error: type[CallFailed], text: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with Target() as target, pytest.raises(error, match=text):
         target.transport().send(target.get(host=host), None)
+    assert capfd.readouterr().err == ''
 
 
 def test_a_name_that_is_not_found_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gevent import ssl
+from gevent import socket, ssl
 
 from tests.support.authority import Authority, Certificate, server_context
 from tests.support.scripted_target import Peer, Target, answer, once
@@ -51,6 +51,12 @@ def test_a_server_is_trusted_whose_authority_is_in_the_file(target: Target, auth
         assert transport.send(target.post(b'hello' * 100_000), None).body == b'hello' * 100_000
     assert transport.send(target.get(host=host), None).status == 200
     assert target.accepted == (1 if host == '127.0.0.1' else 2)
+
+
+def test_a_name_may_end_with_a_dot(target: Target, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = (socket.AF_INET, socket.SOCK_STREAM, 6, '', ('127.0.0.1', target.port))
+    monkeypatch.setattr(socket, 'getaddrinfo', lambda *args, **kwargs: [here])
+    assert target.transport(ca_certs=authority.path).send(target.get(host='localhost.'), None).status == 200
 
 
 def test_a_server_is_trusted_that_is_in_the_file_itself(target: Target, good: Certificate) -> None:

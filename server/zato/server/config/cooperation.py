@@ -1,10 +1,17 @@
-"""Giving other greenlets their turn in the middle of long work, and ending what they do."""
+"""Giving other greenlets their turn in the middle of long work, waiting for them, and ending what they do.
+
+What several greenlets wait for is a `Bell` or has `Places`, each waiter with an event of its own. Of those that share one,
+gevent (26.9) may forget some for good: if another one is killed, or its time is over, in the moment in which all are woken.
+"""
 
 from __future__ import annotations
 
+from collections import deque
 from time import monotonic
+from types import TracebackType
 
 from gevent import GreenletExit, get_hub
+from gevent.event import Event
 
 
 class Interrupted(BaseException):
@@ -40,3 +47,67 @@ class Slices:
         if monotonic() - self._last > self._seconds:
             let_others_run()
             self._last = monotonic()
+
+
+class Bell:
+    """Wakes all that wait for it."""
+
+    def __init__(self) -> None:
+        self._waiting: set[Event] = set()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Was it rung in that time?"""
+        rung = Event()
+        self._waiting.add(rung)
+        try:
+            return bool(rung.wait(seconds))
+        finally:
+            self._waiting.discard(rung)
+
+    def ring(self) -> None:
+        for rung in list(self._waiting):
+            rung.set()
+
+
+class Places:
+    """`size` greenlets at a time have one; the others stand in line. One greenlet must not want two."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._taken = 0
+        self._waiting: deque[Event] = deque()  # the first one is given the next place
+
+    @property
+    def taken(self) -> int:
+        return self._taken
+
+    def acquire(self, seconds: float | None = None) -> bool:
+        """False if there is none in that time."""
+        if self._taken < self._size:
+            self._taken += 1
+            return True
+        given = Event()
+        self._waiting.append(given)
+        try:
+            given.wait(seconds)
+        except BaseException:
+            if given.is_set():
+                self.release()
+            else:
+                self._waiting.remove(given)
+            raise
+        if not given.is_set():
+            self._waiting.remove(given)
+        return given.is_set()
+
+    def release(self) -> None:
+        if self._waiting:
+            self._waiting.popleft().set()  # it is not free in between: nobody who comes just now can take it
+        else:
+            self._taken -= 1
+
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(self, type_: type[BaseException] | None, e: BaseException | None, traceback: TracebackType | None) -> None:
+        self.release()

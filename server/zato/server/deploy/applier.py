@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gevent
-from gevent.lock import RLock
 
 from zato.common.alarm import Alarms
 from zato.common.clock import SYSTEM_CLOCK, Clock
 from zato.common.odb.database import ODBUnavailable
+from zato.server.config.cooperation import Places
 from zato.server.deploy.checker import describe_error
 from zato.server.deploy.loader import ModuleLoader, Source, compile_services
 from zato.server.deploy.versions import ModuleStore, ModuleVersion
@@ -59,7 +59,7 @@ class Applier:
         self._errors: dict[str, str] = {}  # module → why this worker does not serve what the store says
         self._tried: dict[str, int] = {}  # module → revision that was tried last
         self._revision = -1
-        self._lock = RLock()
+        self._turn = Places(1)
 
     def apply(self) -> dict[str, tuple[int, str]]:
         """Load what changed. A module that fails here stays as it was in this worker, with an alarm.
@@ -67,7 +67,7 @@ class Applier:
         Returns, by module, the event that it was tried to be loaded by, and why it failed. Raises ODBUnavailable; what is
         loaded then goes on being served.
         """
-        with self._lock:
+        with self._turn:
             snapshot = self._store.read()
             if snapshot.revision != self._revision:
                 modules = snapshot.modules

@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass, replace
 from time import monotonic
 from typing import Any, TypeVar
 
-from gevent.event import Event
 from sqlalchemy import Connection
 
 from zato.common.crypto import Cipher
 from zato.common.odb.database import ODBUnavailable
+from zato.server.config.cooperation import Bell
 from zato.server.propagate.change import Change, Result
 from zato.server.propagate.changes import ChangeSet
 from zato.server.propagate.follower import Follower
@@ -127,7 +127,7 @@ class Configuration:
         self._follower = follower
         self._presence = presence
         self._heard: dict[str, Progress] = {}  # worker's ID → how far it said it is
-        self._news = Event()  # set, then replaced, whenever something was heard
+        self._news = Bell()  # something was heard
         self._asks: dict[tuple[str, bool], _Ask] = {}  # what other workers wait for
 
     def apply(self, changes: Sequence[Change], actor: Actor, *, is_system: bool = False) -> Outcome:
@@ -177,7 +177,7 @@ class Configuration:
         else:
             worker = message.pop('worker')
             self._heard[worker] = Progress(**message)
-            self._tell_waiting()
+            self._news.ring()
 
     def moved(self) -> None:
         """This worker is further than before: tell those who wait for that."""
@@ -188,11 +188,7 @@ class Configuration:
                 failed = progress.shortened(ask.since)
                 answer = {'worker': self._presence.id, 'applied': progress.applied, 'loaded': progress.loaded}
                 send([ask.reply], {**answer, 'failed': failed})
-        self._tell_waiting()
-
-    def _tell_waiting(self) -> None:
-        news, self._news = self._news, Event()
-        news.set()
+        self._news.ring()
 
     def _wait(self, ask: _Ask, results: tuple[Result, ...], peers: Sequence[Peer]) -> Outcome:
         end = monotonic() + _PATIENCE
@@ -201,7 +197,6 @@ class Configuration:
         waiting = {peer.id: peer for peer in peers}
         failed: dict[str, Mapping[str, str]] = {}
         while True:
-            news = self._news
             for id, peer in list(waiting.items()):
                 for progress in (self._heard.get(id), peer.progress):
                     if progress is not None and progress.is_past(ask.event, with_modules=ask.with_modules):
@@ -212,7 +207,7 @@ class Configuration:
             left = end - monotonic()
             if (not waiting and is_own_done) or left <= 0:
                 break
-            news.wait(max(0.0, min(left, look_at - monotonic())))
+            self._news.wait(max(0.0, min(left, look_at - monotonic())))
             if monotonic() >= look_at:
                 pause = min(pause * 2, _LOOK_MOST)
                 look_at = monotonic() + pause

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 import gevent
 from gevent.event import Event
-from gevent.lock import RLock
 from sqlalchemy import Connection, select
 
 from zato.common.alarm import Alarms
@@ -16,6 +15,7 @@ from zato.common.config.kind import kinds
 from zato.common.config.stored import StoredObject, without_defaults
 from zato.common.odb.database import ODBUnavailable
 from zato.common.odb.tables import config_counter, config_event
+from zato.server.config.cooperation import Places
 from zato.server.config.objects import ConfigObjects
 from zato.server.propagate.objects import each_object, objects_by_id
 from zato.server.propagate.odb import ODB
@@ -68,7 +68,7 @@ class Follower:
         self._module_errors: dict[str, tuple[int, str]] = {}
         self._changes = 0  # of `_module_errors`
         self._is_away = False  # has it been logged that the ODB is?
-        self._lock = RLock()
+        self._turn = Places(1)
         self._woken = Event()
         self._modules_woken = Event()
         self._greenlets: list[gevent.Greenlet[..., None]] = []
@@ -119,7 +119,7 @@ class Follower:
 
     def apply_all(self) -> None:
         """The same, raising ODBUnavailable."""
-        with self._lock:
+        with self._turn:
             while self._catch_up_once():
                 pass
 

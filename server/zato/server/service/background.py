@@ -8,10 +8,9 @@ from time import monotonic
 from typing import Any
 
 import gevent
-from gevent.event import Event
 
 from zato.common.exception import ServiceUnavailable
-from zato.server.config.cooperation import Stopped
+from zato.server.config.cooperation import Bell, Stopped
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +23,8 @@ class Background:
     def __init__(self, most: int = _MOST) -> None:
         self._most = most
         self._greenlets: set[gevent.Greenlet[..., Any]] = set()
-        self._stopping = Event()
+        self._is_stopping = False
+        self._stop = Bell()
 
     def __len__(self) -> int:
         return len(self._greenlets)
@@ -47,7 +47,7 @@ class Background:
 
     def wait(self, seconds: float) -> bool:
         """Wait, and say whether the worker stops, which ends the wait at once."""
-        return self._stopping.wait(seconds)
+        return self._is_stopping or self._stop.wait(seconds)
 
     def join(self, timeout: float) -> bool:
         """Wait, at most `timeout` seconds, until nothing runs, what starts meanwhile included. False if something does."""
@@ -58,7 +58,8 @@ class Background:
 
     def end_waits(self) -> None:
         """The worker stops: whoever is in `wait` is told."""
-        self._stopping.set()
+        self._is_stopping = True
+        self._stop.ring()
 
     def finish(self, timeout: float) -> None:
         """Wait for all, and for what they start in turn, at most `timeout` seconds. Those in `wait` end by themselves."""

@@ -59,7 +59,7 @@ class Link(HTTPConnection):
         try:
             sock = _dial(self.origin, monotonic() + self._connect_timeout)
             self.sock = sock if self._context is None else _secure(sock, self._context, self.origin.host)
-        except (OSError, UnicodeError) as e:
+        except (OSError, ValueError) as e:
             raise Broken(*explain(e, Phase.CONNECT)) from e
         except gevent.Timeout as e:
             if e is not timer:
@@ -178,7 +178,7 @@ def _secure(sock: socket.socket, context: ssl.SSLContext, host: str) -> ssl.SSLS
     """Shake hands. Raises OSError."""
     secured = sock
     try:
-        secured = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+        secured = context.wrap_socket(sock, server_hostname=host.rstrip('.'), do_handshake_on_connect=False)
         secured.do_handshake()
     except BaseException:
         secured.close()

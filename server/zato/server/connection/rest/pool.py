@@ -5,8 +5,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import Final, Generic, Protocol, TypeVar
 
-from gevent.lock import Semaphore
-
+from zato.server.config.cooperation import Places
 from zato.server.connection.rest.origin import Origin
 
 #: Seconds. Firewalls forget connections that are idle for long, and then let nothing through, without a word.
@@ -36,20 +35,15 @@ class Pool(Generic[C]):
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._places = Semaphore(size)
-        self._in_use = 0
+        self._places = Places(size)
         self._idle: list[tuple[C, float]] = []  #: with since when (monotonic seconds), the longest idle one first
         self._is_closed = False
 
     def acquire(self, seconds: float) -> bool:
-        """Wait for a place. Returns False if there is none."""
-        if not self._places.acquire(timeout=seconds):
-            return False
-        self._in_use += 1
-        return True
+        """Wait for a place, in line. Returns False if there is none in that time."""
+        return self._places.acquire(seconds)
 
     def release(self) -> None:
-        self._in_use -= 1
         self._places.release()
 
     def take(self, origin: Origin) -> C | None:
@@ -62,7 +56,7 @@ class Pool(Generic[C]):
                 if now - since < LONGEST_IDLE and connection.is_usable:
                     return connection
                 connection.close()
-        while self._idle and self._in_use + len(self._idle) > self._size:
+        while self._idle and self._places.taken + len(self._idle) > self._size:
             self._idle.pop(0)[0].close()
         return None
 

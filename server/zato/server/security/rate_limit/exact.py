@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from time import monotonic, time
 
 import gevent
-from gevent.event import Event
 
 from zato.common.alarm import Alarms
 from zato.common.odb.database import ODBUnavailable
+from zato.server.config.cooperation import Bell
 from zato.server.security.rate_limit.store import Asked, Counted, Counts, Unsaved
 from zato.server.security.rate_limit.tally import Key, Tally
 
@@ -36,7 +36,7 @@ class _Batch:
         self.tallies: set[Tally] = set()
         self.before: Mapping[Key, int] | None = None
         self.since = monotonic()
-        self.done = Event()
+        self.done = Bell()
 
     def add(self, tally: Tally, rate: int) -> int:
         """Returns which one of those of its key the request is, from 1."""
@@ -103,9 +103,9 @@ class ExactCounter:
                 self._begin_alarm(e)
             finally:
                 if not is_saved:  # those who have come meanwhile do not wait either
-                    self._batch.done.set()
+                    self._batch.done.ring()
                     self._batch = _Batch()
-                batch.done.set()
+                batch.done.ring()
             if is_saved:
                 self._end_alarm()
             else:

@@ -15,10 +15,10 @@ from base64 import b64decode, b64encode
 from typing import Final
 
 import gevent
-from gevent.lock import BoundedSemaphore
 
 from zato.common.crypto import Cipher, new_password
 from zato.common.exception import CryptoError
+from zato.server.config.cooperation import Places
 
 #: Secrets stored by classic Zato have it before the token.
 STORED_PREFIX: Final = 'zato.secf.'
@@ -35,7 +35,7 @@ class Crypto:
 
     def __init__(self, cipher: Cipher) -> None:
         self._cipher = cipher
-        self._turns = BoundedSemaphore(_AT_ONCE)
+        self._turns = Places(_AT_ONCE)
 
     def encrypt(self, data: str | bytes) -> str:
         """A Fernet token, safe in URLs. Raises CryptoError."""
