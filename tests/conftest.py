@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 
 from tests.support.postgresql import PostgreSQL
 from zato.common.odb.address import ODBAddress
@@ -27,6 +29,16 @@ address = ODBAddress(**json.loads(sys.argv[1]))
 arguments = sys.argv[2:]
 database = Database(address)
 """
+
+# Each run looks at other examples, and there are many runs a day; a slow machine is no error.
+settings.register_profile('zato', max_examples=50, deadline=None)
+settings.load_profile('zato')
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests are looked through by each garbage collection unless they are put aside."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope='session')

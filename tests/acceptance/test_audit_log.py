@@ -220,7 +220,7 @@ def test_messages_are_cleared_and_go_with_their_object(server: Environment) -> N
 def test_requests_that_make_no_sense_are_refused(server: Environment) -> None:
     assert refusal(server, LIST, {'kind': 'channel_rest'}).text == 'Element missing: name'
     assert refusal(server, LIST, {'kind': 'nothing', 'name': 'x'}).status == 400
-    assert refusal(server, LIST, {'limit': 1_001}).text == '`limit` must be a number from 1 to 1000; got `1001`'
+    assert refusal(server, LIST, {'limit': 1_001}).text == '`limit` must be a number from 1 to 1,000; got `1001`'
     assert refusal(server, LIST, {'direction': 'up'}).status == 400
     assert refusal(server, CLEAR, {}).text == 'Element missing: object_id, or kind and name'
 

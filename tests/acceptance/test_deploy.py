@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.admin import invoke
 from tests.support.environment import Environment, eventually, service_file, zato
 
 
@@ -45,6 +46,15 @@ def test_a_receipt_says_what_each_worker_serves(two_workers: Environment) -> Non
     assert 'my.service' in receipt.out
     assert versions(two_workers) == {1}
     assert two_workers.deploy('my.py', service_file(1)).code == 0, 'the same file again is no error'
+
+
+def test_an_object_that_is_down_does_not_fail_a_hot_deploy(environment: Environment) -> None:
+    environment.start()
+    assert environment.deploy('my.py', service_file(1)).code == 0
+    invoke(environment, 'zato.outgoing-rest.create', {'name': 'crm', 'host': '$NOT_THERE'})
+    again = environment.deploy('my.py', service_file(1))
+    assert (again.code, 'served' in again.out, 'cannot load' in again.err) == (0, True, False), again.err
+    assert 'cannot use Outgoing REST connection `crm`' in again.err
 
 
 @pytest.mark.parametrize(

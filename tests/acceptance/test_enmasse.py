@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.admin import invoke, refusal
 from tests.support.documentation import ROOT
 from tests.support.enmasse import write
 from tests.support.environment import PATIENCE, ZATO, Environment, Result, eventually, service_file, zato
@@ -128,12 +129,9 @@ def test_an_example_is_refused_whole_and_imports_twice_without_sections_of_later
     if later:
         assert export(empty) == before
     empty.deploy('crm.py', service_file(name='api.user.get-details'))
-    if not kept:
-        assert 'there is no section in it' in import_(empty, tmp_path / 'cut' / name, code=15).err
-        return
     import_(empty, tmp_path / 'cut' / name, env=VARIABLES)
     first = export(empty)
-    assert set(yaml.safe_load(first)) == kept
+    assert set(yaml.safe_load(first)) == kept  # nothing of a file of which nothing is left
     again = import_(empty, tmp_path / 'cut' / name, env=VARIABLES)
     assert again.out.startswith('0 created, 0 changed, 0 deleted')
     assert export(empty) == first
@@ -210,6 +208,17 @@ def test_a_dry_run_changes_nothing_and_says_what_an_import_then_does(empty: Envi
         '    timeout: 1.5 → 2.5\n'
         '0 to create, 3 to change, 0 to delete, 5 as they are\n'
     )
+
+
+@pytest.mark.parametrize(('said', 'status'), [('false', 200), (False, 200), ('maybe', 400)])
+def test_a_dry_run_is_what_requests_say_in_whatever_form(empty: Environment, said: Any, status: int) -> None:
+    """Text that says no is no, or else nobody would see that nothing was done."""
+    change = {'action': 'put', 'kind': 'security_basic_auth', 'name': 'dry', 'username': 'x', 'realm': str(said)}
+    if status == 200:
+        assert invoke(empty, 'zato.config.apply', {'changes': [change], 'dry_run': said})['event']
+    else:
+        refused = refusal(empty, 'zato.config.apply', {'changes': [change], 'dry_run': said})
+        assert (refused.status, refused.text) == (400, '`dry_run` must be True or False; got `maybe`')
 
 
 def test_where_the_running_configuration_differs_is_told(empty: Environment, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.support.admin import create, invoke, refusal
-from tests.support.environment import PATIENCE, ZATO, Environment, Result, service_file, zato
+from tests.support.environment import PATIENCE, ZATO, Environment, Result, eventually, service_file, zato
 from zato.cli.error import FAILED, INVALID_INPUT, NO_FILE
 
 TOP = Path(__file__).parents[2]
@@ -263,6 +263,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from zato.common.config.audit_log import Audited
 from zato.common.config.field import reference, secret, setting
 from zato.common.config.kind import kind
 
@@ -273,9 +274,10 @@ from zato.common.config.kind import kind
     command='sample',
     enmasse=('sample',),
     operations=('get-list', 'get', 'create', 'edit', 'delete', 'change-password', 'ping'),
+    connects=True,
 )
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
+class Sample(Audited):
     """Something that answers."""
 
     address: str = setting(label='Address', help='Where it is')
@@ -291,22 +293,46 @@ from __future__ import annotations
 
 from typing import Any
 
+from zato.server.audit_log.recorder import Recorder
 from zato.server.config.runtime import ConfigObject, Runtime, runtime
+from zato.server.connection.registry import OutgoingConnections
+
+
+class SampleConnection:
+    def __init__(self, item: ConfigObject, recorder: Recorder) -> None:
+        self._item = item
+        self._recorder = recorder
+
+    def send(self, data: str) -> str:
+        settings = self._item.settings
+        where = f'{settings.address}:{settings.port}'
+        if settings.is_audit_log_sent_active:
+            self._recorder.record(self._item, direction='sent', cid='c1', remote=where, what='SEND', data=data)
+        return where
+
+    def close(self) -> None:
+        pass
 
 
 @runtime('sample')
 class Samples(Runtime):
-    def __init__(self) -> None:
-        self._started: dict[int, str] = {}
+    def __init__(self, connections: OutgoingConnections, recorder: Recorder) -> None:
+        self._connections = connections
+        self._recorder = recorder
 
     def start(self, item: ConfigObject) -> None:
-        self._started[item.id] = f'{item.settings.address}:{item.settings.port}'
+        self._connections.put(item.id, SampleConnection(item, self._recorder))
 
     def stop(self, item: ConfigObject) -> None:
-        del self._started[item.id]
+        connection = self._connections.remove(item.id)
+        if connection is not None:
+            connection.close()
 
     def ping(self, item: ConfigObject) -> dict[str, Any]:
-        return {'pong': self._started[item.id], 'password': item.settings.password}
+        password = item.settings.password
+        connection = self._connections.get(item.kind, item.name)
+        assert isinstance(connection, SampleConnection)
+        return {'pong': connection.send(f'ping with {password}'), 'password': password}
 '''
 
 
@@ -381,6 +407,7 @@ def check_that_samples_work(copy: Copy, environment: Environment) -> None:
     assert answer_of(copy.zato('object', 'ping', environment.path, 'sample', 's1')) == expected
     wrong = copy.zato('object', 'edit', environment.path, 'sample', 's1', '--port', '65536')
     assert 'Sample `s1`: `port` must be a number from 1 to 65,535; got `65536`' in wrong.err
+    check_that_it_is_audited_and_planned(copy, environment)
 
     assert invoke('zato.sample.create', name='s2', address='other').code == 0
     names = [item['name'] for item in answer_of(copy.zato('object', 'list', environment.path, 'sample', '--format', 'json'))]
@@ -389,6 +416,23 @@ def check_that_samples_work(copy: Copy, environment: Environment) -> None:
         answer_of(copy.zato('delete', 'sample', environment.path, '--name', name))
     assert 'There is no Sample `s1`' in copy.zato('object', 'ping', environment.path, 'sample', 's1').err
     assert copy.zato('stop', environment.path).code == 0
+
+
+def check_that_it_is_audited_and_planned(copy: Copy, environment: Environment) -> None:
+    answer_of(copy.zato('change-password', environment.path, '--name', 's1', '--password', 'planted'))
+    answer_of(copy.zato('object', 'edit', environment.path, 'sample', 's1', '--is-audit-log-sent-active', 'true'))
+    answer_of(copy.zato('object', 'ping', environment.path, 'sample', 's1'))
+    asked = ('audit-log', environment.path, '--kind', 'sample', '--name', 's1', '--format', 'json')
+    (message,) = eventually(lambda: answer_of(copy.zato(*asked)), 'the message in the audit log')
+    assert (message['remote'], message['what'], message['data']) == ('wire:7', 'SEND', 'ping with ******')
+
+    exported = copy.zato('enmasse', environment.path, '--export', '--output', '-').out
+    assert '    port: 7\n' in exported
+    file = copy.path / 'samples.yaml'
+    file.write_text(exported.replace('port: 7', 'port: 8'))
+    planned = copy.zato('enmasse', environment.path, '--import', '--dry-run', '--input', file)
+    assert '~ change Sample `s1`   (reconnects)' in planned.out, planned
+    assert '    port: 7 → 8\n' in planned.out
 
 
 def test_a_service_that_left_its_module_stays_as_long_as_a_channel_refers_to_it_and_can_be_deleted_then(

@@ -17,6 +17,7 @@ import pytest
 
 from tests.support.admin import create, invoke
 from tests.support.environment import Answer, Environment, eventually, zato
+from zato.common.config.secrets import Secrets
 
 #: Characters that JSON, URLs and XML escape are in all of them.
 TAIL = '/&"<ö+%'
@@ -30,6 +31,9 @@ VARIABLE = 'PlantedVariable-51c7'
 ACCESS = 'PlantedAccess-e06a'
 WRONG = 'PlantedWrong-d4f9'
 IN_BODY = 'PlantedBody-6a25'
+IN_PATH = 'PlantedPath-77d0'
+MISPLACED = 'PlantedMisplaced-19ce'
+OWN = 'PlantedOwn-c2b4'
 
 SERVICES = """
 from zato.common.exception import BadRequest
@@ -56,11 +60,12 @@ class LogInput(Service):
 class CallOut(Service):
     def handle(self):
         answers = {}
-        for name in ('basic', 'key', 'bearer', 'refused', 'nobody'):
+        for name in ('basic', 'key', 'bearer', 'refused', 'nobody', 'path', 'misplaced'):
             try:
                 conn = self.out.rest[name].conn
                 secret = '-'.join(['PlantedBody', '6a25'])  # not in the text of this module, which is kept as it is
-                response = conn.post(self.cid, {'user': 'joe', 'password': secret}, {'token': secret})
+                params = {'token': secret if name != 'path' else '-'.join(['PlantedPath', '77d0'])}
+                response = conn.post(self.cid, {'user': 'joe', 'password': secret}, params)
                 answers[name] = response.status_code
             except Exception as e:
                 self.logger.warning('%s: %s', name, e, exc_info=True)
@@ -141,11 +146,15 @@ def place(environment: Environment) -> Iterator[Place]:
     assert 'level: INFO' in text
     conf.write_text(text.replace('level: INFO', 'level: DEBUG'))
     environment.save('planted.py', SERVICES)
-    environment.start(env={'PLANTED': VARIABLE})
+    with environment.server.secrets_conf.open('a') as secrets:
+        cipher = Secrets(environment.server.secrets_conf, {}).cipher
+        secrets.write(f'own={cipher.encrypt(OWN)}\n')
+    environment.start(env={'PLANTED': VARIABLE, 'PLANTED_TOO': MISPLACED})
     target = Target()
     threading.Thread(target=target.serve_forever, daemon=True).start()
     own = [environment.password(name) for name in ('pubapi', 'admin_invoke')]
-    yield Place(environment, target, [USER, KEY, LOG_IN, CLIENT, FORMER, VARIABLE, ACCESS, WRONG, IN_BODY, *own])
+    planted = [USER, KEY, LOG_IN, CLIENT, FORMER, VARIABLE, ACCESS, WRONG, IN_BODY, IN_PATH, MISPLACED, OWN]
+    yield Place(environment, target, [*planted, *own])
     target.shutdown()
     target.server_close()
 
@@ -159,6 +168,8 @@ def configure(place: Place) -> None:
     bearer = {'username': 'client', 'password': CLIENT, 'auth_server_url': f'{target}/token'}
     create(environment, 'zato.security.oauth', 'bearer', **bearer)
     on = {'is_audit_log_received_active': True, 'is_audit_log_sent_active': True}
+    options = {'url_path': '/reset/{token}', 'service': 'planted.echo', 'data_format': 'json', **on}
+    create(environment, 'zato.channel-rest', 'reset', **options)
     closed = {'users': 'users', 'keys': 'keys', 'tokens': 'tokens', 'variable': 'variable'}
     for name, service in {'open': 'echo', 'fail': 'fail', 'log': 'log-input', 'out': 'call-out'}.items():
         options = {'url_path': f'/{name}', 'service': f'planted.{service}', 'data_format': 'json', **on}
@@ -171,9 +182,12 @@ def configure(place: Place) -> None:
         'key': ('/seen', 'keys'),
         'bearer': ('/seen', 'bearer'),
         'refused': ('/refused', 'users'),
+        'path': ('/seen/{token}', 'users'),
     }.items():
         options = {'host': target, 'url_path': path, 'security': security, 'data_format': 'json', **on}
         create(environment, 'zato.outgoing-rest', name, **options)
+    misplaced = {'name': 'misplaced', 'host': target, 'pool_size': '$PLANTED_TOO'}
+    assert invoke(environment, 'zato.outgoing-rest.create', misplaced)['failed'] != {}
     create(
         environment, 'zato.outgoing-rest', 'nobody', host='http://127.0.0.1:9', security='users', data_format='json', **on
     )
@@ -202,8 +216,9 @@ def call(place: Place) -> None:
     wait_for(place, 'open')
     change = {'name': 'users', 'password1': USER, 'password2': USER}
     invoke(place.environment, 'zato.security.basic-auth.change-password', change)
-    for secret in (USER, KEY, LOG_IN, CLIENT, FORMER, VARIABLE):
+    for secret in (USER, KEY, LOG_IN, CLIENT, FORMER, VARIABLE, OWN):
         send(place, secret)
+    assert place.environment.request('POST', f'/reset/{IN_PATH}', body).status == 200
     assert place.ask('/users', body, user='jane', password=FORMER).status == 401
     assert place.ask('/users', body, user='jane', password=USER).status == 200
     assert place.ask('/users', body, user='jane', password=WRONG).status == 401
@@ -225,7 +240,7 @@ def call(place: Place) -> None:
     assert place.ask('/zato/api/invoke/planted.echo', body, user='pubapi', password=WRONG).status == 401
     assert place.ask('/zato/admin/invoke', body, user='admin.invoke', password=WRONG).status == 401
     out = place.ask('/out')
-    assert {'basic': 200, 'key': 200, 'bearer': 200, 'refused': 401}.items() <= out.json.items()
+    assert {'basic': 200, 'key': 200, 'bearer': 200, 'refused': 401, 'path': 200}.items() <= out.json.items()
 
 
 def show(place: Place, output: Path) -> None:

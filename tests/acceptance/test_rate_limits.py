@@ -267,9 +267,15 @@ def test_proxies_that_are_trusted_say_whom_a_request_is_from(environment: Enviro
     assert ask_from(X_Forwarded_For='192.168.1.7, 172.16.0.1').status == 403
     answer = ask_from(X_Forwarded_For='1.2.3.4, 192.168.1.7, 10.0.0.1')
     assert (answer.status, answer.body) == (200, b'192.168.1.7')
-    assert ask_from(X_Forwarded_For='1.2.3.4', X_Zato_Forwarded_For='192.168.1.7').status == 429
+    assert ask_from(X_Forwarded_For='192.168.1.7').status == 429
+    assert ask_from(X_Forwarded_For='1.2.3.4', X_Zato_Forwarded_For='192.168.1.7').status == 403
     log = environment.server.path / 'logs' / 'http_access.log'
     eventually(lambda: re.search(r'(?m)^192\.168\.1\.7 .* 429 ', log.read_text()), 'the address in the log')
+    environment.stop()
+    conf.write_text(changed.replace('forwarded_header=X-Forwarded-For', 'forwarded_header=X-Zato-Forwarded-For'))
+    environment.start()
+    assert ask_from(X_Forwarded_For='192.168.1.7', X_Zato_Forwarded_For='1.2.3.4').status == 403
+    assert ask_from(X_Forwarded_For='1.2.3.4', X_Zato_Forwarded_For='192.168.1.7').status == 200
 
 
 def test_headers_of_others_say_nothing(served: Environment) -> None:

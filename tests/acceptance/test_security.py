@@ -250,6 +250,15 @@ def test_a_password_that_was_changed_voids_tokens_at_once_and_for_good(cluster: 
         assert user.try_log_in(password).status == 200
 
 
+def test_a_user_name_that_was_another_one_meanwhile_voids_tokens_for_good(cluster: Environment) -> None:
+    user = User(cluster)
+    token = user.log_in()
+    user.call_all_workers(token)
+    for username in ('somebody-else', user.name):
+        invoke(cluster, f'{JWT}.edit', {'id': user.id, 'username': username})
+        assert user.statuses(token, times=6) == {401}
+
+
 def test_other_changes_of_a_definition_leave_its_tokens_alone(cluster: Environment) -> None:
     user = User(cluster)
     token = user.log_in()
@@ -265,14 +274,8 @@ def test_a_definition_that_was_inactive_has_no_tokens(cluster: Environment) -> N
     assert user.statuses(token, times=6) == {401}
     assert user.try_log_in().status == 401
 
-    def is_void() -> bool:
-        """The tokens are ended in the background."""
-        invoke(cluster, f'{JWT}.edit', {'id': user.id, 'is_active': True})
-        found = user.statuses(token, times=3) == {401}
-        invoke(cluster, f'{JWT}.edit', {'id': user.id, 'is_active': found})
-        return found
-
-    eventually(is_void, 'the end of the tokens')
+    invoke(cluster, f'{JWT}.edit', {'id': user.id, 'is_active': True})
+    assert user.statuses(token, times=6) == {401}
     assert user.call(user.log_in()).status == 200
 
 

@@ -95,7 +95,8 @@ def test_messages_are_found_by_cid_object_and_direction_the_latest_first(store: 
     assert cids(store, object_id=1) == ['cid1', 'cid2', 'cid1']
     assert cids(store, object_id=1, direction='sent') == ['cid1']
     assert cids(store, direction='received', limit=2) == ['cid1', 'cid2']
-    assert cids(store, cid="' OR 1=1 --") == []
+    for cid in ("' OR 1=1 --", 'a\0b', '\ud800'):
+        assert cids(store, cid=cid) == []
 
 
 def test_further_messages_follow(store: AuditStore) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any, cast
 
 import pytest
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, insert, update
 
+from tests.support.clock import HandClock
 from tests.support.environment import PATIENCE
 from tests.support.odb import OpenODB
-from tests.support.security import HandClock, MemoryTokenStore
+from tests.support.security import MemoryTokenStore
 from zato.common.clock import SYSTEM_CLOCK
 from zato.common.config.kind import find_kind
 from zato.common.odb.address import ODBAddress
@@ -61,14 +62,13 @@ class InMemory:
         self.store = cast(TokenStore, MemoryTokenStore(clock))
         self.now = clock.monotonic
         self.definition, self.other = 1, 2
-        self._memory.active = {1, 2}
 
     @property
     def _memory(self) -> MemoryTokenStore:
         return cast(Any, self.store)
 
     def set_active(self, is_active: bool) -> None:
-        self._memory.active = {1, 2} if is_active else {2}
+        self._memory.inactive = set() if is_active else {1}
 
     def expire(self, row_id: str) -> None:
         self._memory.rows[row_id] = self._memory.rows[row_id][0], self.now() - 1.0
@@ -160,15 +160,13 @@ def test_what_tokens_have_left_is_limited_by_definition(place: Place) -> None:
 
 
 @everywhere
-def test_all_tokens_of_a_definition_end_if_it_is_inactive_and_only_then(place: Place) -> None:
-    place.store.add('a', place.definition, LONG)
-    place.store.add('b', place.other, LONG)
-    place.store.remove_of_inactive([place.definition, place.other])
-    assert place.store.life_of('a') is not None
+def test_a_definition_that_is_not_active_gives_no_tokens(place: Place) -> None:
     place.set_active(False)
-    place.store.remove_of_inactive([place.definition, place.other])
+    assert not place.store.add('a', place.definition, LONG)
     assert place.store.life_of('a') is None
-    assert place.store.life_of('b') is not None
+    assert place.store.add('b', place.other, LONG)
+    place.set_active(True)
+    assert place.store.add('a', place.definition, LONG)
 
 
 # In an ODB
@@ -196,9 +194,61 @@ def test_a_definition_that_is_deleted_takes_its_tokens_with_it(odb: InODB) -> No
     assert odb.store.life_of('a') is None
 
 
-def test_other_changes_of_it_do_not(odb: InODB) -> None:
+def test_one_that_is_gone_gives_no_tokens(odb: InODB) -> None:
+    odb.open.apply(Change(action='delete', kind=find_kind('security_jwt'), id=odb.definition))
+    assert not odb.store.add('a', odb.definition, LONG)
+
+
+@pytest.mark.parametrize('change', [{'is_active': False}, {'given': {'username': 'x'}}, {'given': {'password': 'x'}}])
+def test_its_tokens_have_ended_once_it_has_other_credentials_or_is_not_active(odb: InODB, change: dict[str, Any]) -> None:
     odb.store.add('a', odb.definition, LONG)
-    odb.open.apply(Change(action='edit', kind=find_kind('security_jwt'), id=odb.definition, given={'ttl': 5}))
+    odb.store.add('b', odb.other, LONG)
+    odb.open.apply(Change(action='edit', kind=find_kind('security_jwt'), id=odb.definition, **change))
+    odb.open.apply(
+        Change(action='edit', kind=find_kind('security_jwt'), id=odb.definition, is_active=True, given={'username': 'jane'})
+    )
+    assert odb.store.life_of('a') is None
+    assert odb.store.life_of('b') is not None
+
+
+class Blocking:
+    """An ODB whose calls block their thread."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def write(self, work: Callable[[Connection], Any], timeout: float = PATIENCE) -> Any:
+        with self.database.write() as connection:
+            return work(connection)
+
+
+def test_no_token_that_is_given_meanwhile_outlives_that(odb: InODB) -> None:
+    store = TokenStore(cast(Any, Blocking(odb.open.database)), odb.open.writer)
+    beginning = Barrier(3)
+
+    def give(name: str) -> int:
+        beginning.wait(PATIENCE)
+        given = 0
+        while store.add(f'{name}{given}', odb.definition, LONG):
+            given += 1
+        return given
+
+    with ThreadPoolExecutor(2) as threads:
+        givers = [threads.submit(give, name) for name in 'ab']
+        beginning.wait(PATIENCE)
+        odb.set_active(False)
+        given = [giver.result(PATIENCE) for giver in givers]
+    odb.set_active(True)
+    names = [f'{name}{number}' for name, count in zip('ab', given, strict=True) for number in range(count)]
+    assert not any(odb.store.life_of(name) for name in names)
+
+
+def test_other_changes_of_it_end_none(odb: InODB) -> None:
+    odb.store.add('a', odb.definition, LONG)
+    change = Change(
+        action='edit', kind=find_kind('security_jwt'), id=odb.definition, name='janet', is_active=True, given={'ttl': 5}
+    )
+    odb.open.apply(change)
     assert odb.store.life_of('a') is not None
 
 
@@ -209,17 +259,6 @@ def test_housekeeping_removes_what_expired_a_day_ago(odb: InODB) -> None:
     odb.store.add('live', odb.definition, LONG)
     Housekeeping(odb.open.odb, 'me').prune()
     assert [row['id'] for row in odb.open.rows(security_token, ['id'])] == ['expired', 'live']
-
-
-class Blocking:
-    """An ODB whose calls block their thread."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
-
-    def write(self, work: Callable[[Connection], Any]) -> Any:
-        with self.database.write() as connection:
-            return work(connection)
 
 
 def test_two_workers_that_prolong_the_same_lives_do_not_wait_for_each_other_for_ever(odb: InODB) -> None:
@@ -238,3 +277,30 @@ def test_two_workers_that_prolong_the_same_lives_do_not_wait_for_each_other_for_
     with ThreadPoolExecutor(2) as pool:
         for future in [pool.submit(prolong, order) for order in (ids, ids[::-1])]:
             future.result(PATIENCE)
+
+
+def test_tokens_may_be_prolonged_while_their_definition_ends_them(odb: InODB) -> None:
+    ids = [f'{number:03}' for number in range(200)]
+    rows = [{'id': row_id, 'object_id': odb.definition, 'expires': LONG} for row_id in ids[::-1]]
+    store = TokenStore(cast(Any, Blocking(odb.open.database)), odb.open.writer)
+    end = Event()
+
+    def prolong() -> None:
+        number = 0
+        while not end.is_set():
+            number += 1
+            store.prolong(dict.fromkeys(ids, odb.now() + LONG + number))
+
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(prolong)
+        try:
+            for number in range(10):
+                odb.open.odb.write(lambda connection: connection.execute(insert(security_token), rows))
+                odb.open.apply(
+                    Change(
+                        action='edit', kind=find_kind('security_jwt'), id=odb.definition, given={'username': f'x{number}'}
+                    )
+                )
+        finally:
+            end.set()
+        future.result(PATIENCE)

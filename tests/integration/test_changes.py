@@ -41,8 +41,10 @@ class Config:
 
     def __init__(self, address: ODBAddress) -> None:
         self.opened = OpenODB(address)
-        services = [parse_change(create(SERVICE, name)) for name in ('pub.zato.ping', 'my.service')]
-        self.opened.apply(*services, is_system=True)
+        services = [
+            create(SERVICE, name, impl_name=f'{name}.Service', is_internal=True) for name in ('pub.zato.ping', 'my.service')
+        ]
+        self.opened.apply(*map(parse_change, services), is_system=True)
 
     def apply(self, *raw: Raw, actor: Actor = ALICE) -> list[Result]:
         return self.opened.apply(*map(parse_change, raw), actor=actor)
@@ -619,6 +621,27 @@ def test_a_secret_that_is_a_variable_is_stored_and_shown_as_it_is(config: Config
 def test_a_secret_that_is_no_variable_is_kept_to_the_letter(config: Config, password: str) -> None:
     config.apply(basic('s', password=password))
     assert config.opened.cipher.decrypt(config.settings('s')['password']) == password
+
+
+@pytest.mark.parametrize('password', ['$uper secret!', '$1', '$pass-word', '$CRM_PASSWORD '])
+def test_a_password_that_was_meant_as_text_is_refused_rather_than_shown_as_the_name_of_a_variable(
+    config: Config, password: str
+) -> None:
+    [line] = config.refused(BadRequest, basic('s', password=password))
+    assert line.startswith('Basic Auth `s`: `password` begins with a dollar sign, after which there must be the name of an ')
+    assert password.strip('$ ') not in line
+
+
+def test_a_reference_cannot_be_a_variable_and_that_is_told(config: Config) -> None:
+    assert config.refused(BadRequest, channel('c', service='$SERVICE')) == [
+        'REST channel `c`: `service`: there is no Service `$SERVICE`; it must be a name, not a variable'
+    ]
+
+
+@pytest.mark.parametrize('value', [' $REALM', '$REALM '])
+def test_blanks_around_a_variable_are_no_part_of_its_name(config: Config, value: str) -> None:
+    config.apply(basic('s', realm=value, rate_limit_type=value))
+    assert (config.settings('s')['realm'], config.settings('s')['rate_limit_type']) == ('$REALM', '$REALM')
 
 
 @pytest.mark.parametrize('value', ['$REALM', '$$realm', '$'])

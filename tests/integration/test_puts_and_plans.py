@@ -97,6 +97,21 @@ def test_a_service_that_is_there_can_be_put(config: Config) -> None:
     assert config.settings('my.service')['rate_limit_def'] == '*=1/m'
 
 
+def test_a_put_leaves_what_only_the_server_sets(config: Config) -> None:
+    before = {name: config.settings('my.service')[name] for name in ('impl_name', 'is_internal')}
+    assert before == {'impl_name': 'my.service.Service', 'is_internal': True}
+    config.apply(put('service', 'my.service', is_active=False))
+    assert {name: config.settings('my.service')[name] for name in before} == before
+    assert config.objects['my.service']['is_active'] is False
+
+
+def test_a_put_of_a_version_that_is_no_longer_the_current_one_is_refused(config: Config) -> None:
+    config.apply(put(BASIC, 's', username='u'), put(CHANNEL, 'c', url_path='/c'))
+    config.apply(put(BASIC, 's', username='v', version=1))
+    [text] = config.refused(Conflict, put(BASIC, 's', username='w', version=1))
+    assert text.startswith('Basic Auth `s` has been changed meanwhile: version 1 was edited, and it is version 2 now')
+
+
 def test_problems_tell_where_each_was_written(config: Config) -> None:
     wrong = put(
         CHANNEL,

@@ -14,14 +14,16 @@ from zato.server.audit_log.store import AuditStore, Message
 
 
 class MemoryAuditStore:
-    """Keeps `batches` as they were written. is_away: is the ODB? meanwhile: is called in each write."""
+    """Keeps `batches` as they were written. is_away: is the ODB? tries: of writes. meanwhile: is called in each of them."""
 
     def __init__(self) -> None:
         self.batches: list[list[Message]] = []
         self.is_away = False
+        self.tries = 0
         self.meanwhile: Callable[[], None] = lambda: None
 
     def add(self, messages: Sequence[Message], keep: Mapping[tuple[int, str], int]) -> None:
+        self.tries += 1
         self.meanwhile()
         if self.is_away:
             raise ODBUnavailable(msg='The ODB is away')

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from zato.common.clock import SYSTEM_CLOCK, Clock
@@ -23,19 +22,6 @@ TOKEN_KEY = b'k' * 32
 Headers = dict[bytes, bytes]
 
 
-class HandClock:
-    """Time is what the test says, in seconds."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def utcnow(self) -> datetime:
-        return datetime.fromtimestamp(self.now, UTC)
-
-
 class MemoryTokenStore:
     """As TokenStore, by a clock of the test's own. reads, writes: how many there were. is_away: is the ODB?
 
@@ -45,16 +31,19 @@ class MemoryTokenStore:
     def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
         self.clock = clock
         self.rows: dict[str, tuple[int, float]] = {}  # definition, when it expires
-        self.active: set[int] = set()
+        self.inactive: set[int] = set()
         self.reads = self.writes = 0
         self.is_away = False
         self.meanwhile: Callable[[], None] = lambda: None
         self.after_read: Callable[[], None] = lambda: None
         self._event = 0
 
-    def add(self, row_id: str, definition: int, seconds: float) -> None:
+    def add(self, row_id: str, definition: int, seconds: float) -> bool:
         self._count_write()
+        if definition in self.inactive:
+            return False
         self.rows[row_id] = definition, self.clock.monotonic() + seconds
+        return True
 
     def life_of(self, row_id: str) -> float | None:
         self._check()
@@ -85,11 +74,6 @@ class MemoryTokenStore:
         del self.rows[row_id]
         self._event += 1
         return self._event
-
-    def remove_of_inactive(self, definitions: Sequence[int]) -> None:
-        self._count_write()
-        gone = set(definitions) - self.active
-        self.rows = {row_id: row for row_id, row in self.rows.items() if row[0] not in gone}
 
     def _count_write(self) -> None:
         self._check()

@@ -78,3 +78,8 @@ def test_a_list_that_was_taken_stays_as_it_was() -> None:
     taken[0]['what'] = 'changed'
     assert len(taken) == 1
     assert alarms.as_list() == []
+
+
+def test_an_alarm_that_says_several_things_is_one_line_that_names_its_subject_once(caplog: pytest.LogCaptureFixture) -> None:
+    Alarms().begin('Basic Auth `s`', 'Basic Auth `s`: no A\nBasic Auth `s`: no B', 'it is down', action='object.down')
+    assert caplog.messages == ['Basic Auth `s`: no A; no B; it is down']

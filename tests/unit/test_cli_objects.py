@@ -239,6 +239,17 @@ def test_workers_that_do_not_have_a_change_or_cannot_use_it_are_told(server: Fak
     assert 'Warning: it is done, but not yet on workers: server2:34' in out
 
 
+def test_workers_that_say_the_same_are_told_of_in_one_line(server: FakeServer, run: Run) -> None:
+    failed = {
+        name: {'Basic Auth `x`': 'Basic Auth `x`: no $A\nBasic Auth `x`: no $B'} for name in ('server1:12', 'server1:13')
+    }
+    server.answers['zato.security-basic-auth.create'] = {**CHANGED, 'failed': failed}
+    _, out = run('object', 'create', 'PATH', 'security_basic_auth', '--name', 'x', '--username', '$A')
+    assert [line for line in out.splitlines() if 'Warning' in line] == [
+        'Warning: workers server1:12, server1:13 cannot use Basic Auth `x`: no $A; no $B'
+    ]
+
+
 def test_no_answer_is_an_error_that_names_the_log(server: FakeServer, run: Run) -> None:
     server.answers['zato.channel-rest.get-list'] = ServerUnreachable(msg='No answer from 127.0.0.1:1')
     code, out = run('object', 'list', 'PATH', 'channel_rest')

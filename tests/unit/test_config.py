@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -75,6 +76,7 @@ def test_text_becomes_a_value_of_the_declared_type(raw: Any, type_: Any, expecte
         (['1', '2'], int, Option(''), 'must be a number'),
         ('0', int, BOUNDED, 'must be a number from 1 to 256 seconds'),
         ('257', int, BOUNDED, 'must be a number from 1 to 256 seconds'),
+        ('0', int, Option('', minimum=1, maximum=31_536_000), 'must be a number from 1 to 31,536,000'),
         ('0.05', float, Option('', unit='seconds', minimum=0.1), 'must be a number of 0.1 seconds or more'),
         ('nan', float, Option('', minimum=0.1), 'must be a number of 0.1 or more'),
         ('nan', float, Option(''), 'must be a number'),
@@ -206,10 +208,10 @@ def all_reads() -> set[tuple[str, str]]:
     found: set[tuple[str, str]] = set()
     for root in ('server', 'code', 'common'):
         for path in (TOP / root).rglob('*.py'):
-            if path.name == 'server_conf.py':
-                continue
-            if 'templates' not in path.parts:
-                found |= stanza_reads(ast.parse(path.read_text(), path))
+            text = path.read_text()
+            is_theirs = path.name == 'server_conf.py' or 'templates' in path.parts
+            if not is_theirs and re.search(r'conf\b|read_server_stanza', text):
+                found |= stanza_reads(ast.parse(text, path))
     return found
 
 
@@ -304,6 +306,12 @@ def test_a_missing_variable_where_a_number_must_be_is_an_error(tmp_path: Path) -
     assert problems_of(tmp_path, '[main]\n\ngunicorn_workers=$N\n') == [
         'server.conf:3: [main] gunicorn_workers must be a number from 1 to 256, not `$N`'
     ]
+
+
+def test_all_of_secrets_conf_is_known_but_for_what_cannot_be_decrypted(tmp_path: Path) -> None:
+    key = new_key()
+    text = f'{secrets_text(key, {"a": "x"})}bad=z\n[my]\nb={Cipher(key).encrypt("y")}\n'
+    assert list(Secrets(write(tmp_path, text, 'secrets.conf'), {}).all()) == [key, 'x', 'y']
 
 
 def test_secrets_are_read_from_secrets_conf(tmp_path: Path) -> None:
@@ -474,6 +482,34 @@ def test_an_environment_file_is_taken_as_it_is_written(tmp_path: Path) -> None:
     assert read_env_file(path) == {'A': '1', 'LIST': 'a,b , c', 'QUOTED': ' x ', 'EMPTY': '', 'DOLLAR': '$A'}
     with pytest.raises(ConfigError, match=r'no stanza \[env\]'):
         read_env_file(write(tmp_path, 'A=1\n'))
+
+
+@pytest.mark.parametrize(
+    ('text', 'value'),
+    [
+        ('abc#def', 'abc#def'),
+        ('http://a/#b#c  # the address', 'http://a/#b#c'),
+        ('abc # def', 'abc'),
+        ('"abc # def" # comment', 'abc # def'),
+        ("it's", "it's"),
+        ('say "hi"#1', 'say "hi"#1'),
+        ('# nothing', ''),
+        ('"""-----BEGIN\nA=#=\n-----END"""', '-----BEGIN\nA=#=\n-----END'),
+    ],
+)
+def test_a_value_of_an_environment_file_may_have_a_hash_in_it(tmp_path: Path, text: str, value: str) -> None:
+    assert read_env_file(write(tmp_path, f'[env]\nA = {text}\nB = 1\n')) == {'A': value, 'B': '1'}
+
+
+def test_a_line_that_shells_would_understand_is_not_taken_for_a_variable_of_a_strange_name(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r'server\.conf:2: a variable cannot be called `export A`'):
+        read_env_file(write(tmp_path, '[env]\nexport A=1\n'))
+
+
+@pytest.mark.parametrize('text', ['"a" and "b"', "'x"])
+def test_a_value_with_quotes_that_do_not_go_together_is_an_error(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r'server\.conf:2: Parse error in value'):
+        read_env_file(write(tmp_path, f'[env]\nA = {text}\n'))
 
 
 # secrets.conf

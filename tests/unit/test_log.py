@@ -11,11 +11,11 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from tests.support.clock import HandClock
 from zato.common.log import config
 from zato.common.log.config import TRACE1, LoggingConfigError, configure
 from zato.common.log.files import AppendFile
@@ -66,20 +66,9 @@ lines.close()
 """
 
 
-class FakeClock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def utcnow(self) -> datetime:
-        return datetime.fromtimestamp(self.now, UTC)
-
-
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
+def clock() -> HandClock:
+    return HandClock()
 
 
 @pytest.fixture
@@ -123,7 +112,7 @@ def test_each_line_of_four_processes_is_found_once_and_whole_after_many_rotation
     assert {*backups} == {backup(path, number) for number in range(1, len(backups) + 1)}
 
 
-def test_after_a_rename_by_others_a_write_goes_to_a_new_file_within_a_second(path: Path, clock: FakeClock) -> None:
+def test_after_a_rename_by_others_a_write_goes_to_a_new_file_within_a_second(path: Path, clock: HandClock) -> None:
     file = AppendFile(path, clock=clock.monotonic)
     file.write(b'one\n')
     path.rename(f'{path}-2024')
@@ -134,7 +123,7 @@ def test_after_a_rename_by_others_a_write_goes_to_a_new_file_within_a_second(pat
     assert path.read_text() == 'three\n'
 
 
-def test_lines_written_to_a_file_deleted_meanwhile_are_written_again(path: Path, clock: FakeClock) -> None:
+def test_lines_written_to_a_file_deleted_meanwhile_are_written_again(path: Path, clock: HandClock) -> None:
     file = AppendFile(path, clock=clock.monotonic)
     file.write(b'one\n')
     clock.now += 1
@@ -146,7 +135,7 @@ def test_lines_written_to_a_file_deleted_meanwhile_are_written_again(path: Path,
     assert path.read_text() == 'two\nthree\nfour\n'
 
 
-def test_a_large_write_is_kept_in_memory_only_until_the_next_one(path: Path, clock: FakeClock) -> None:
+def test_a_large_write_is_kept_in_memory_only_until_the_next_one(path: Path, clock: HandClock) -> None:
     file = AppendFile(path, clock=clock.monotonic)
     file.write(b'x' * 20_000 + b'\n')
     file.write(b'two\n')
@@ -158,7 +147,7 @@ def test_a_large_write_is_kept_in_memory_only_until_the_next_one(path: Path, clo
 
 @pytest.mark.parametrize('end', [AppendFile.close, AppendFile.reopen])
 def test_lines_written_to_a_file_deleted_meanwhile_are_not_forgotten_at_the_end(
-    path: Path, clock: FakeClock, end: Callable[[AppendFile], None]
+    path: Path, clock: HandClock, end: Callable[[AppendFile], None]
 ) -> None:
     file = AppendFile(path, clock=clock.monotonic)
     file.write(b'one\n')
@@ -168,10 +157,10 @@ def test_lines_written_to_a_file_deleted_meanwhile_are_not_forgotten_at_the_end(
     assert path.read_text() == 'one\n'
 
 
-def test_lines_are_not_lost_if_others_rotated_their_file_out_of_existence(path: Path, clock: FakeClock) -> None:
+def test_lines_are_not_lost_if_others_rotated_their_file_out_of_existence(path: Path, clock: HandClock) -> None:
     slow = AppendFile(path, clock=clock.monotonic)
     slow.write(b'slow\n')
-    busy_clock = FakeClock()
+    busy_clock = HandClock()
     busy = AppendFile(path, max_bytes=3, backup_count=1, clock=busy_clock.monotonic)
     for _ in range(3):
         busy.write(b'busy\n')
@@ -183,7 +172,7 @@ def test_lines_are_not_lost_if_others_rotated_their_file_out_of_existence(path: 
     assert path.read_text() == 'busy\nslow\nstill here\nand here\n'
 
 
-def test_lines_whose_file_and_folder_are_deleted_are_counted_as_lost(path: Path, clock: FakeClock) -> None:
+def test_lines_whose_file_and_folder_are_deleted_are_counted_as_lost(path: Path, clock: HandClock) -> None:
     folder = path.parent / 'logs'
     folder.mkdir()
     file = AppendFile(folder / 'a.log', clock=clock.monotonic)
@@ -199,7 +188,7 @@ def test_lines_whose_file_and_folder_are_deleted_are_counted_as_lost(path: Path,
     assert ' 2 lines (8 bytes) lost here: [Errno 2]' in notice
 
 
-def test_a_file_past_its_size_is_rotated_and_the_newest_backups_are_kept(path: Path, clock: FakeClock) -> None:
+def test_a_file_past_its_size_is_rotated_and_the_newest_backups_are_kept(path: Path, clock: HandClock) -> None:
     file = AppendFile(path, max_bytes=3, backup_count=2, clock=clock.monotonic)
     for number in range(5):
         file.write(b'%d..\n' % number)
@@ -208,7 +197,7 @@ def test_a_file_past_its_size_is_rotated_and_the_newest_backups_are_kept(path: P
     assert not backup(path, 3).exists()
 
 
-def test_the_size_is_looked_at_once_a_second(path: Path, clock: FakeClock) -> None:
+def test_the_size_is_looked_at_once_a_second(path: Path, clock: HandClock) -> None:
     file = AppendFile(path, max_bytes=3, backup_count=2, clock=clock.monotonic)
     for _ in range(5):
         file.write(b'....\n')
@@ -216,7 +205,7 @@ def test_the_size_is_looked_at_once_a_second(path: Path, clock: FakeClock) -> No
 
 
 @pytest.mark.parametrize(('max_bytes', 'backup_count'), [(0, 2), (3, 0)])
-def test_a_limit_of_0_disables_rotation(path: Path, clock: FakeClock, max_bytes: int, backup_count: int) -> None:
+def test_a_limit_of_0_disables_rotation(path: Path, clock: HandClock, max_bytes: int, backup_count: int) -> None:
     file = AppendFile(path, max_bytes, backup_count, clock=clock.monotonic)
     for _ in range(5):
         file.write(b'....\n')
@@ -224,7 +213,7 @@ def test_a_limit_of_0_disables_rotation(path: Path, clock: FakeClock, max_bytes:
     assert path.read_bytes() == b'....\n' * 5
 
 
-def test_a_gap_left_by_a_killed_rotation_is_filled_before_a_backup_is_dropped(path: Path, clock: FakeClock) -> None:
+def test_a_gap_left_by_a_killed_rotation_is_filled_before_a_backup_is_dropped(path: Path, clock: HandClock) -> None:
     backup(path, 2).write_text('oldest\n')
     file = AppendFile(path, max_bytes=3, backup_count=2, clock=clock.monotonic)
     file.write(b'older\n')
@@ -233,7 +222,7 @@ def test_a_gap_left_by_a_killed_rotation_is_filled_before_a_backup_is_dropped(pa
     assert [item.read_text() for item in (path, backup(path, 1), backup(path, 2))] == ['new\n', 'older\n', 'oldest\n']
 
 
-def test_writing_goes_on_while_another_process_holds_the_lock(path: Path, clock: FakeClock) -> None:
+def test_writing_goes_on_while_another_process_holds_the_lock(path: Path, clock: HandClock) -> None:
     file = AppendFile(path, max_bytes=3, backup_count=2, clock=clock.monotonic)
     file.write(b'one..\n')
     clock.now += 1
@@ -247,7 +236,7 @@ def test_writing_goes_on_while_another_process_holds_the_lock(path: Path, clock:
 
 
 def test_a_rotation_that_fails_is_told_once_and_no_line_is_lost(
-    path: Path, clock: FakeClock, capsys: pytest.CaptureFixture[str]
+    path: Path, clock: HandClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path(f'{path}.lock').mkdir()
     file = AppendFile(path, max_bytes=3, backup_count=2, clock=clock.monotonic)
@@ -261,7 +250,7 @@ def test_a_rotation_that_fails_is_told_once_and_no_line_is_lost(
 
 
 def test_lines_that_a_full_disk_lost_are_counted_and_told(
-    path: Path, clock: FakeClock, capsys: pytest.CaptureFixture[str]
+    path: Path, clock: HandClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path.symlink_to('/dev/full')
     file = AppendFile(path, clock=clock.monotonic)
@@ -279,7 +268,7 @@ def test_lines_that_a_full_disk_lost_are_counted_and_told(
     assert capsys.readouterr().err == f'{path}: log lines are being lost: [Errno 28] No space left on device\n'
 
 
-def test_a_line_that_a_full_disk_tore_is_counted_and_the_next_one_starts_afresh(path: Path, clock: FakeClock) -> None:
+def test_a_line_that_a_full_disk_tore_is_counted_and_the_next_one_starts_afresh(path: Path, clock: HandClock) -> None:
     file = AppendFile(path, clock=clock.monotonic)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (14, limits[1]))
@@ -295,7 +284,7 @@ def test_a_line_that_a_full_disk_tore_is_counted_and_the_next_one_starts_afresh(
     assert notice.endswith('2 lines (16 bytes) lost here: [Errno 27] File too large')
 
 
-def test_a_close_tells_of_lost_lines_if_it_can(path: Path, clock: FakeClock) -> None:
+def test_a_close_tells_of_lost_lines_if_it_can(path: Path, clock: HandClock) -> None:
     file = AppendFile(path / 'not-there-yet.log', clock=clock.monotonic)
     file.write(b'one\n')
     path.mkdir()

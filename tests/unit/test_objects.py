@@ -13,9 +13,10 @@ from tests.support.odb import KEY
 from tests.support.runtimes import runtimes_of
 from tests.support.security import security_parts
 from zato.common.alarm import Alarms
-from zato.common.config.stored import StoredObject
+from zato.common.config.kind import kinds
+from zato.common.config.stored import StoredObject, read_settings
 from zato.common.crypto import Cipher, new_key
-from zato.common.exception import NotFound, ServiceUnavailable
+from zato.common.exception import ConfigError, NotFound, ServiceUnavailable
 from zato.server.channel.routes import Routes
 from zato.server.config.objects import ConfigObjects
 from zato.server.config.runtime import ConfigObject, Runtime
@@ -52,6 +53,7 @@ class Half(Runtime):
         self._steps = steps
         self._taken: dict[Any, int] = {}
         self.fails: set[str] = set()  # names
+        self.error: Exception = ZeroDivisionError('it fails')
 
     def start(self, item: ConfigObject) -> None:
         self._do('start', item)
@@ -70,7 +72,7 @@ class Half(Runtime):
     def _do(self, what: str, item: ConfigObject) -> None:
         self._steps.append((what, item.name))
         if item.name in self.fails:
-            raise ZeroDivisionError('it fails')
+            raise self.error
 
 
 class Setup:
@@ -251,9 +253,9 @@ def test_a_missing_variable_downs_only_the_object_that_names_it(setup: Setup, ca
 @pytest.mark.parametrize(
     ('settings', 'value', 'reason'),
     [
-        ({'url_path': '$X'}, 'crm', '`url_path`, from environment variable X, must begin with a slash; it is `crm`'),
-        ({'url_path': '$X'}, '$Y', '`url_path`, from environment variable X, must begin with a slash; it is `$Y`'),
-        ({'url_path': '$X'}, '', '`url_path`, from environment variable X, must not be empty; it is ``'),
+        ({'url_path': '$X'}, 'crm', '`url_path`, from environment variable X, must begin with a slash'),
+        ({'url_path': '$X'}, '$Y', '`url_path`, from environment variable X, must begin with a slash'),
+        ({'url_path': '$X'}, '', '`url_path`, from environment variable X, must not be empty'),
     ],
 )
 def test_a_variable_whose_value_is_not_right_downs_the_object(
@@ -270,11 +272,16 @@ def test_a_secret_that_is_wrong_downs_the_object_and_is_not_shown(setup: Setup) 
     assert setup.up == set()
     assert setup.objects.error_of(2).startswith('Basic Auth `s`: `password`, from environment variable X, must not have')
     assert 'secret\\0' not in repr(setup.alarmed)
-    assert 'it is `' not in setup.objects.error_of(2)
     assert (
         setup.objects.error_of(5)
         == 'Basic Auth `t`: `password` cannot be decrypted: The secret was not encrypted with this key'
     )
+
+
+def test_a_variable_whose_value_is_empty_is_named_where_a_secret_must_not_be(setup: Setup) -> None:
+    setup.environ['X'] = ''
+    setup.put(basic(password='$X'))
+    assert setup.objects.error_of(2) == 'Basic Auth `s`: `password`, from environment variable X, is empty'
 
 
 def test_everything_that_is_wrong_with_an_object_is_told_at_once(setup: Setup) -> None:
@@ -352,6 +359,16 @@ def test_a_half_that_fails_downs_its_object_and_no_other_one(setup: Setup, caplo
     assert setup.alarmed == {}
 
 
+@pytest.mark.parametrize('text', ['/a.pem: cannot be read', 'Basic Auth `s`: /a.pem: cannot be read'])
+def test_what_a_half_explains_is_told_without_a_traceback(setup: Setup, caplog: pytest.LogCaptureFixture, text: str) -> None:
+    setup.halves[BASIC].fails = {'s'}
+    setup.halves[BASIC].error = ConfigError(text)
+    setup.put(service(), basic())
+    assert setup.alarmed == {'Basic Auth `s`': 'Basic Auth `s`: /a.pem: cannot be read'}
+    assert len(errors_in(caplog)) == 1
+    assert 'Traceback' not in caplog.text
+
+
 def test_a_half_that_fails_to_stop_an_object_does_not_keep_it(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
     setup.put(service(), basic(), channel())
     setup.halves[CHANNEL].fails = {'c'}
@@ -421,6 +438,29 @@ def test_a_channel_whose_security_definition_is_down_is_not_served_without_it() 
     assert worker.routes.match(b'/c', b'GET')[0].security is not None
 
 
+@pytest.mark.parametrize('field', ['method', 'http_accept'])
+def test_a_channel_of_which_a_variable_should_say_what_it_is_for_is_not_served_by_a_less_specific_one(field: str) -> None:
+    worker = Worker()
+    worker.objects.put([service(), basic(), channel(9, 'open', url_path='/{anything}', security=None)])
+    worker.objects.put([channel(**{field: '$X'})])
+    assert worker.routes.match(b'/c', b'GET')[0].name == 'c'
+    worker.objects.put([channel(version=2)])
+    assert worker.routes.match(b'/c', b'GET')[0].security is not None
+
+
+@pytest.mark.parametrize('is_first', [True, False])
+def test_a_channel_that_is_down_is_not_in_the_way_of_one_that_is_certain_to_have_its_path(*, is_first: bool) -> None:
+    worker = Worker()
+    down, up = channel(3, 'down', url_path='/c', method='$X'), channel(4, 'up', url_path='/c')
+    worker.objects.put([service(), basic()])
+    for item in (down, up) if is_first else (up, down):
+        worker.objects.put([item])
+    assert worker.routes.match(b'/c', b'GET')[0].name == 'up'
+    assert set(worker.objects.errors) == {'REST channel `down`'}
+    worker.objects.put([down], gone=[4])
+    assert worker.routes.match(b'/c', b'GET')[0].name == 'down'
+
+
 def test_channels_that_swap_their_paths_are_both_served_afterwards() -> None:
     worker = Worker()
     worker.objects.put([service(), basic(), channel(3, 'c', url_path='/a/{x}'), channel(4, 'd', url_path='/b/{x}')])
@@ -442,3 +482,24 @@ def test_a_channel_finds_its_service_as_it_is_deployed_at_the_time_of_the_call()
         worker.routes.match(b'/c', b'GET')[0].resolve({}, 'cid')
     worker.objects.put([service(version=3)])
     assert worker.routes.match(b'/c', b'GET')[0].resolve({}, 'cid').name == 'my.service'
+
+
+@pytest.mark.parametrize(
+    ('kind', 'settings', 'text'),
+    [
+        (
+            'outgoing_rest',
+            {'host': 'https://joe:planted@crm'},
+            'must not have a user name or a password; a security definition is the place for them; got `https://******@crm`',
+        ),
+        (
+            'security_bearer_token',
+            {'extra_fields': 'a=b\nplanted'},
+            'must have a line key=value for each field, which line 2 is not',
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_value_is_told_without_secrets_in_it(kind: str, settings: dict[str, Any], text: str) -> None:
+    problems: list[str] = []
+    read_settings(kinds()[kind], settings, lambda key, problem: problems.append(problem))
+    assert problems == [text]

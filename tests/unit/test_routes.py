@@ -222,8 +222,8 @@ def tried(routes: Routes, path: str) -> int:
         ('/api/{x}/name-%d/line-items/{id}', '/api/1/2/name-77/line-items/3/4'),
     ],
 )
-def test_of_ten_thousand_channels_only_few_are_tried(path: str, found: str) -> None:
-    routes = routes_of(*(slashed(path % number) for number in range(10_000)), slashed('/api/{x}/{y}/end'))
+def test_of_thousands_of_channels_only_few_are_tried(path: str, found: str) -> None:
+    routes = routes_of(*(slashed(path % number) for number in range(2_000)), slashed('/api/{x}/{y}/end'))
     assert match(routes, found)[0] == path % 77
     assert 1 <= tried(routes, '/api/x/y/end/items/line-items/1') <= 2
 

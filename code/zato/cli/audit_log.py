@@ -49,7 +49,9 @@ def audit_log(
     if kind:
         request['kind'] = kind_named(kind).name
     found = call(path, 'zato.audit-log.event.get-list', request)
-    show(found, format_, lambda: click.echo('\n\n'.join(map(_text, found))))
+    if not found:
+        click.echo('There are no such messages', err=True)
+    show(found, format_, lambda: click.echo('\n\n'.join(map(_text, found)), nl=bool(found)))
 
 
 def _text(message: Mapping[str, Any]) -> str:

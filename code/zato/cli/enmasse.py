@@ -202,7 +202,9 @@ def _export(server: EnmasseServer, given: Options) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """The whole text or nothing; only the user who exports may read it. Raises OSError."""
+    """The whole text or nothing; only the user who exports may read it. Raises CommandError, OSError."""
+    if not path.parent.is_dir():
+        raise CommandError(f'There is no directory {path.parent}', NO_FILE)
     temporary = path.with_name(f'.{path.name}.{os.getpid()}')
     try:
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), 'w', encoding='utf-8') as file:

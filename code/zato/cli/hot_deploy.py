@@ -12,6 +12,7 @@ import click
 
 from zato.cli.component import PATH, client_of, servers_of
 from zato.cli.error import FAILED, NO_FILE, TIMEOUT, CommandError
+from zato.cli.output import warn_of_workers
 from zato.common.component import ServerDirectory
 from zato.common.config.reader import read_server_stanza
 from zato.common.exception import IPCError
@@ -115,15 +116,18 @@ def _show(server: ServerDirectory, file: Path, states: list[dict[str, Any]]) -> 
     table = Table('Worker', 'Version', 'State', 'Services', title=file.name, title_justify='left')
     services = '\n'.join(receipt['services']) or '-'
     failed = []
+    others: dict[str, dict[str, str]] = {}
     for worker in receipt['applied']:
-        errors = receipt['failed'].get(worker, {})
-        failed += [f'worker {worker} cannot load {file.name}: {error}' for error in errors.values()]
-        table.add_row(worker, str(receipt['number']), 'failed' if errors else 'served', services)
+        others[worker] = dict(receipt['failed'].get(worker, {}))
+        error = others[worker].pop(f'Module `{receipt["module"]}`', '')  # of other things, it is a mere warning
+        failed += [f'worker {worker} cannot load {file.name}: {error}'] if error else []
+        table.add_row(worker, str(receipt['number']), 'failed' if error else 'served', services)
     for worker in receipt['pending']:
         failed.append(f'worker {worker} has not answered; it will serve the file once it is free')
         table.add_row(worker, str(receipt['number']), 'pending', services)
     Console().print(table)
     for warning in next((state['warnings'] for state in states), []):
         click.echo(f'Warning: {warning}', err=True)
+    warn_of_workers({'failed': others})
     if failed:
         raise CommandError('\n'.join(failed), FAILED)

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from zato.common.alarm import in_one_line
+
 #: Width of tables that no terminal limits: nothing is cut off or wrapped for whoever reads a pipe.
 _WIDE = 10_000
 
@@ -48,8 +50,13 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
 
 def warn_of_workers(response: dict[str, Any]) -> None:
     """Say so if a change was made that some workers do not have, or cannot use."""
+    found: dict[str, list[str]] = {}
     for worker, objects in (response.get('failed') or {}).items():
         for title, reason in objects.items():
-            click.echo(f'Warning: worker {worker} cannot use {title}: {reason}', err=True)
+            found.setdefault(in_one_line(title, reason), []).append(worker)
+    for what, workers in found.items():
+        click.echo(
+            f'Warning: {"worker" if len(workers) == 1 else "workers"} {", ".join(workers)} cannot use {what}', err=True
+        )
     if response.get('pending'):
         click.echo(f'Warning: it is done, but not yet on workers: {", ".join(response["pending"])}', err=True)

@@ -35,7 +35,7 @@ class Alarms:
             return
         self._alarms[subject] = Alarm(subject, what, what_to_do, self._clock.utcnow().isoformat())
         if log:
-            logger.error('%s: %s; %s', subject, what, what_to_do, extra={'action': action})
+            logger.error('%s; %s', in_one_line(subject, what), what_to_do, extra={'action': action})
 
     def end(self, subject: str) -> None:
         """Nothing if there is no such alarm."""
@@ -44,3 +44,8 @@ class Alarms:
 
     def as_list(self) -> list[dict[str, Any]]:
         return [asdict(alarm) for alarm in self._alarms.values()]
+
+
+def in_one_line(subject: str, what: str) -> str:
+    """What is said of a subject, which lines of it may begin with."""
+    return f'{subject}: {"; ".join(line.removeprefix(f"{subject}: ") for line in what.splitlines())}'

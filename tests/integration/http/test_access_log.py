@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import cast
 
 from tests.support.http_client import Server, request
+from zato.common.log.writers import BufferedLines
+from zato.server.http.access_log import AccessLog
+from zato.server.http.message import Request, Response
 
 LINE = re.compile(
     r'127\.0\.0\.1 cid/\d+\.\d{6} "(?P<channel>[^"]*)" \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\] '
@@ -65,3 +69,19 @@ def test_user_agents_cannot_break_out_of_their_field(tmp_path: Path) -> None:
     }
     lines = logged(tmp_path, *(request('/', f'User-Agent: {agent}') for agent in agents))
     assert [line['agent'] for line in lines] == list(agents.values())
+
+
+def test_of_a_path_that_has_secrets_only_what_may_be_shown_is_logged() -> None:
+    lines = _Lines()
+    asked = Request(b'GET', b'/reset/abc', b'', b'HTTP/1.1', {}, '127.0.0.1')
+    asked.shown_path = b'/reset/{token}'
+    AccessLog(cast(BufferedLines, lines)).add(asked, Response(200, b'', 'cid'), 0, 0.1)
+    assert '"GET /reset/{token} HTTP/1.1"' in lines.added[0]
+
+
+class _Lines:
+    def __init__(self) -> None:
+        self.added: list[str] = []
+
+    def add(self, line: str) -> None:
+        self.added.append(line)

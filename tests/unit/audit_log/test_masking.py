@@ -47,6 +47,7 @@ def test_names_of_secrets_are_known_however_they_are_written() -> None:
         X-Auth-Token csrfToken tokens api_key apiKey apikey api-key X-API-Key api.key access_key secretKey
         private_key privateKey authorization Authorization Proxy-Authorization auth credentials credential pin PIN card_pin
         cardPin cvv CVV2 cvc otp totp jwt cookie Set-Cookie session_id sessionId card_number cardNumber ccNumber ssn
+        sig signature client_assertion
         user[password] user%5Bpassword%5D user.password p\\u0061ssword api%20key"""
     assert [name for name in names.split() if not normal_name(name.encode())[1]] == []
 
@@ -54,7 +55,7 @@ def test_names_of_secrets_are_known_however_they_are_written() -> None:
 def test_other_names_are_not() -> None:
     names = """name username user email customer_id key keys primary_key status data id secretary tokenizer passenger compass
         shipping opinion company author pinned description max_length cardinal design session response account_id option
-        passed monkey cookies_accepted_at"""
+        passed monkey signal design signatory assert cookies_accepted_at"""
     assert [name for name in names.split() if normal_name(name.encode())[1]] == []
 
 
@@ -77,6 +78,7 @@ def test_other_names_are_not() -> None:
         (r'{"head": "Authorization: Bearer abc\r\nHost: x"}', r'{"head": "Authorization: ******\r\nHost: x"}'),
         ('{"url": "https://a/?token=abc&x=1"}', '{"url": "https://a/?token=******&x=1"}'),
         ('[{"name": "Authorization", "value": "abc"}]', '[{"name": "Authorization", "value": "******"}]'),
+        ('[{"name": "password", "valueString": "abc"}]', '[{"name": "password", "valueString": "******"}]'),
         ("{'password': 'abc', 'x': None}", "{'password': '******', 'x': None}"),
         ('{"password": "abc', '{"password": "******'),
         ('{"password": {"a": 1', '{"password": "******"'),
@@ -93,6 +95,8 @@ def test_json_stays_what_it_was_but_for_secrets(given: str, kept: str) -> None:
         ('user=joe&password=a;b+c&x=1', 'user=joe&password=******&x=1'),
         ('user%5Bpassword%5D=abc', 'user%5Bpassword%5D=******'),
         ('POST /a/b?x=1&api_key=abc&y=2', 'POST /a/b?x=1&api_key=******&y=2'),
+        ('GET /a?sig=abc&X-Amz-Signature=abc&x=1', 'GET /a?sig=******&X-Amz-Signature=******&x=1'),
+        ('password = abc\nx = 1\npin : 12', 'password = ******\nx = 1\npin : ******'),
         ('POST /a?next=%2Flogin%3Ftoken%3Dabc%26x%3D1', 'POST /a?next=%2Flogin%3Ftoken%3D******%26x%3D1'),
         ('https://joe:abc@host/a', 'https://joe:******@host/a'),
         ('Authorization: Basic am9lOmFiYw==\r\nHost: x', 'Authorization: ******\r\nHost: x'),
@@ -117,6 +121,7 @@ def test_forms_urls_headers_and_tables_stay_what_they_were_but_for_secrets(given
         ('<a><password>abc</password><b>x</b></a>', '<a><password>******</password><b>x</b></a>'),
         ('<a><n:password x="1"><b>c</b></n:password></a>', '<a><n:password x="1">******</n:password></a>'),
         ('<a><token><![CDATA[<x>]]></token></a>', '<a><token>******</token></a>'),
+        ('<a x="1" pin = "12" y="1"/>', '<a x="1" pin = "******" y="1"/>'),
         ('<a pin="12" x="1"/>', '<a pin="******" x="1"/>'),
         ('<password/><x>y</x>', '<password/><x>y</x>'),
         ('<param name="password">abc</param>', '<param name="password">******</param>'),
@@ -311,7 +316,7 @@ PIECES = [
 @pytest.mark.parametrize('piece', PIECES)
 def test_no_text_takes_time_that_grows_with_the_square_of_its_length(piece: str) -> None:
     """It would be hours."""
-    assert masked(piece * (2_000_000 // len(piece)), 10).is_cut
+    assert masked(piece * (1_000_000 // len(piece)), 10).is_cut
 
 
 def test_others_run_now_and_then() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import gevent
 import pytest
+from gevent.event import Event
 
 from tests.support.audit_log import MemoryAuditStore, recorder
 from zato.common.alarm import Alarms
@@ -15,8 +17,10 @@ from zato.common.config.audit_log import Audited
 from zato.server.audit_log import recorder as module
 from zato.server.audit_log.masking import MARGIN
 from zato.server.audit_log.recorder import Bounds, Recorder
+from zato.server.config.runtime import ConfigObject
 
 ALWAYS = Audited(max_len_messages_received=100_000, max_len_messages_sent=100_000)
+ITEM = ConfigObject(id=1, kind='channel_rest', name='c', is_active=True, version=1, settings=ALWAYS)
 FAST = {'interval': 0.001, 'pause': 0.001}
 PATIENCE = 10.0  #: seconds
 
@@ -31,16 +35,9 @@ class Log:
             self.store, secrets=['planted'], alarms=self.alarms, bounds=Bounds(**{**FAST, **bounds})
         )
 
-    def record(self, number: int = 1, **options: Any) -> None:
-        given = {
-            'kind': 'channel_rest',
-            'object_id': 1,
-            'name': 'c',
-            'direction': 'received',
-            'data': b'x',
-            'settings': ALWAYS,
-        }
-        self.recorder.record(**{**given, 'cid': f'cid{number}', **options})
+    def record(self, number: int = 1, settings: Audited = ALWAYS, id: int = 1, **options: Any) -> None:
+        item = replace(ITEM, id=id, settings=settings)
+        self.recorder.record(item, **{'direction': 'received', 'data': b'x', 'cid': f'cid{number}', **options})
 
     @property
     def cids(self) -> list[str]:
@@ -52,9 +49,13 @@ class Log:
 
     def wait(self, count: int) -> None:
         """Until so many messages are written."""
-        with gevent.Timeout(PATIENCE):
-            while len(self.store.messages) < count:
-                gevent.sleep(0.001)
+        until(lambda: len(self.store.messages) >= count)
+
+
+def until(is_so: Callable[[], Any]) -> None:
+    with gevent.Timeout(PATIENCE):
+        while not is_so():
+            gevent.sleep(0.001)
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def test_messages_that_would_not_stay_are_not_written(log: Log) -> None:
     for number in range(10):
         log.record(number, settings=few)
         log.record(number, settings=few, direction='sent')
-        log.record(number, settings=few, object_id=2)
+        log.record(number, settings=few, id=2)
     log.wait(8)
     kept = [(message.object_id, message.direction, message.cid) for message in log.store.messages]
     assert sorted(kept) == [
@@ -90,9 +91,7 @@ def test_messages_that_would_not_stay_are_not_written(log: Log) -> None:
 
 def test_each_message_is_kept_with_what_there_is_to_know_of_it(log: Log) -> None:
     log.record(
-        kind='outgoing_rest',
-        object_id=7,
-        name='crm',
+        id=7,
         direction='sent',
         msg_id='m1',
         in_reply_to='m0',
@@ -104,7 +103,7 @@ def test_each_message_is_kept_with_what_there_is_to_know_of_it(log: Log) -> None
     )
     log.wait(1)
     (message,) = log.store.messages
-    assert (message.kind, message.object_id, message.name, message.direction) == ('outgoing_rest', 7, 'crm', 'sent')
+    assert (message.kind, message.object_id, message.name, message.direction) == ('channel_rest', 7, 'c', 'sent')
     assert (message.cid, message.msg_id, message.in_reply_to, message.remote) == ('cid1', 'm1', 'm0', '10.0.0.1')
     assert (message.what, message.status) == ('POST /a?token=******&x=******', 201)
     assert message.data == '{"password": "******", "magic": "******", "x": "******"}'
@@ -140,7 +139,7 @@ def test_while_the_odb_is_away_messages_wait(log: Log) -> None:
     log.store.is_away = True
     for number in range(10):
         log.record(number)
-    gevent.sleep(0.01)
+    until(lambda: log.store.tries > 1)
     assert log.alarm == ''
     log.store.is_away = False
     log.wait(10)
@@ -155,20 +154,28 @@ def test_the_oldest_are_dropped_where_too_many_wait_and_an_alarm_counts_them_unt
     for number in range(1_000):
         log.record(number)
     log.recorder.start()
-    with gevent.Timeout(PATIENCE):
-        while not log.alarm:
-            gevent.sleep(0.001)
-    assert log.alarm == '400 message(s) could not be recorded: The ODB is away'
+    until(lambda: log.alarm == '400 message(s) could not be recorded: The ODB is away')
     log.store.is_away = False
     log.wait(600)
-    with gevent.Timeout(PATIENCE):
-        while log.alarm:
-            gevent.sleep(0.001)
+    until(lambda: not log.alarm)
     log.recorder.stop()
     assert log.cids == [f'cid{number}' for number in range(400, 1_000)]
     errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert len(errors) == 2
     assert errors[1] == '400 message(s) are missing in the audit log'
+
+
+def test_the_alarm_does_not_wait_for_a_write_that_takes_long() -> None:
+    log = Log(messages=10)
+    goes_on = Event()
+    log.store.meanwhile = lambda: goes_on.wait(PATIENCE)
+    log.recorder.start()
+    for number in range(12):
+        log.record(number)
+    assert log.alarm == '1 message(s) could not be recorded: they come faster than they can be written'
+    goes_on.set()
+    until(lambda: not log.alarm)
+    log.recorder.stop()
 
 
 def test_what_would_not_stay_anyway_is_not_missing(caplog: pytest.LogCaptureFixture) -> None:
@@ -207,7 +214,7 @@ def test_a_stop_does_not_wait_for_an_odb_that_is_away_and_says_what_is_lost(capl
     log.store.is_away = True
     log.recorder.start()
     log.record()
-    gevent.sleep(0.01)
+    until(lambda: log.store.tries)
     log.record()
     log.recorder.stop(0.01)
     assert '2 message(s) are missing in the audit log' in caplog.text
@@ -242,9 +249,7 @@ def test_a_batch_that_fails_for_no_known_reason_is_told_of_and_the_next_one_is_w
 
     log.store.meanwhile = fail
     log.record(1)
-    with gevent.Timeout(PATIENCE):
-        while 'broken' not in caplog.text:
-            gevent.sleep(0.001)
+    until(lambda: 'broken' in caplog.text)
     log.record(2)
     log.wait(1)
     assert log.cids == ['cid2']

@@ -121,7 +121,7 @@ def test_bytes_that_are_not_in_the_encoding_are_a_bad_request(body: bytes, conte
         b'<![CDATA[x]]>',
         b'<a>' * 300 + b'</a>' * 300,
         b'<a>' * 1000 + b'</a>' * 1000,
-        b'<a>' * 1_000_000,
+        b'<a>' * 200_000,
         b'<r>' + b'x' * 10_000_001 + b'</r>',
     ],
     ids=lambda body: repr(body[:20]),

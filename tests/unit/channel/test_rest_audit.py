@@ -97,7 +97,8 @@ def test_pieces_are_not_taken(audited: Audited) -> None:
 
 
 def test_a_secret_in_the_path_is_not_told(audited: Audited) -> None:
-    audited.rest(respond({}), path='/reset/{token}/{id}').ask(b'{}', b'/reset/abc/1')
+    path = '/reset/{token}/{id}'
+    audited.rest(respond({}), path=path, shown_path=path.encode()).ask(b'{}', b'/reset/abc/1')
     assert {message.what for message in audited.messages} == {'POST /reset/{token}/{id}'}
 
 

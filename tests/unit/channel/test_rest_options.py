@@ -352,3 +352,14 @@ def test_each_answer_has_a_cid_of_its_own_that_the_service_knows(made: CompiledS
 def test_the_cid_of_the_answer_is_the_services() -> None:
     answer = Configured(service(lambda service: setattr(service.response, 'payload', service.cid))).ask()
     assert answer.body.decode() == answer.cid
+
+
+@pytest.mark.parametrize(
+    ('path', 'shown'),
+    [('/reset/{token}/{id}', b'/reset/{token}/{id}'), ('/user/{id}', b'/user/abc'), ('/user/abc', b'/user/abc')],
+)
+def test_parameters_of_paths_that_are_secrets_are_not_shown(path: str, shown: bytes) -> None:
+    rest = Configured(url_path=path)
+    asked = request(b'', b'/reset/abc/1' if b'token' in shown else b'/user/abc')
+    assert rest.pipeline.respond(asked).status == 200
+    assert (asked.shown_path, asked.path[-1:]) == (shown, b'1' if b'token' in shown else b'c')

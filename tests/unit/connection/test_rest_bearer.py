@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
+from tests.support.clock import HandClock
 from tests.unit.connection.outgoing import FakeTransport, World, told
 from zato.common.config.kinds.security_bearer_token import SecurityBearerToken
 from zato.common.exception import (
@@ -26,6 +27,7 @@ from zato.common.exception import (
     TokenRefused,
     TokenUnavailable,
 )
+from zato.common.version import version
 from zato.server.connection.rest.bearer import BearerTokens, scopes_of
 from zato.server.connection.rest.message import Inbound, Outbound, TransportOptions
 from zato.server.service import Service
@@ -35,22 +37,11 @@ TITLE = 'Bearer token `crm`'
 SETTINGS = {'username': 'client', 'password': 'sé cret', 'auth_server_url': 'https://auth.example:8443/oauth2/token?x=1'}
 
 
-class FakeClock:
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def utcnow(self) -> datetime:
-        return datetime(2026, 1, 2, tzinfo=UTC) + timedelta(seconds=self.now)
-
-
 class AuthServer:
     """Gives tokens token-1, token-2 and so on. more: what else its answers have."""
 
     def __init__(self, **settings: Any) -> None:
-        self.clock = FakeClock()
+        self.clock = HandClock()
         self.more: dict[str, Any] = {'token_type': 'Bearer', 'expires_in': 3_600}
         self.answer: Callable[[Outbound], Inbound] = self._give
         options = TransportOptions(title=TITLE, timeout=1, connect_timeout=1, pool_size=1, max_redirects=0, max_response=1)
@@ -79,7 +70,11 @@ def test_a_token_is_asked_for_with_client_credentials() -> None:
     assert server.tokens.get() == 'token-1'
     [request] = server.asked
     assert (request.method, request.url) == ('POST', 'https://auth.example:8443/oauth2/token?x=1')
-    assert request.headers == {'Content-Type': 'application/x-www-form-urlencoded', 'Accept': 'application/json'}
+    assert request.headers == {
+        'User-Agent': f'Zato/{version}',
+        'Accept': 'application/json',
+        'Content-Type': 'application/x-www-form-urlencoded',
+    }
     assert form_of(request) == {
         'grant_type': 'client_credentials',
         'client_id': 'client',
@@ -132,7 +127,7 @@ def test_each_set_of_scopes_has_a_token_of_its_own() -> None:
         ({'expires_in': None}, 30, 60),
         ({'expires_in': 'soon'}, 30, 60),
         ({'expires_in': -1}, 30, 60),
-        ({'.expires': format_datetime(FakeClock().utcnow() + timedelta(seconds=1_000))}, 900, 1_000),
+        ({'.expires': format_datetime(HandClock().utcnow() + timedelta(seconds=1_000))}, 900, 1_000),
         ({'.expires': 'soon'}, 30, 60),
     ],
 )

@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
 
 import pytest
 
+from tests.support.clock import HandClock
 from zato.common.exception import CircuitOpen
 from zato.server.connection.rest.breaker import Breaker
 
 
-class FakeClock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def utcnow(self) -> datetime:
-        return datetime.fromtimestamp(self.now, UTC)
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def breaker(clock: FakeClock) -> Breaker:
+def breaker(clock: HandClock) -> Breaker:
     return Breaker('Outgoing REST connection `CRM`', 3, 30.0, clock=clock)
 
 
@@ -48,7 +37,7 @@ def test_it_opens_after_so_many_failures_in_a_row(breaker: Breaker) -> None:
     assert caught.value.status == 503
 
 
-def test_it_lets_one_call_through_after_its_pause(breaker: Breaker, clock: FakeClock) -> None:
+def test_it_lets_one_call_through_after_its_pause(breaker: Breaker, clock: HandClock) -> None:
     fail(breaker, 3)
     clock.now += 29.9
     with pytest.raises(CircuitOpen):
@@ -59,7 +48,7 @@ def test_it_lets_one_call_through_after_its_pause(breaker: Breaker, clock: FakeC
         breaker.allow()
 
 
-def test_it_closes_if_that_call_succeeds(breaker: Breaker, clock: FakeClock) -> None:
+def test_it_closes_if_that_call_succeeds(breaker: Breaker, clock: HandClock) -> None:
     fail(breaker, 3)
     clock.now += 30
     breaker.allow()
@@ -68,7 +57,7 @@ def test_it_closes_if_that_call_succeeds(breaker: Breaker, clock: FakeClock) -> 
     breaker.allow()
 
 
-def test_it_stays_open_for_another_pause_if_that_call_fails(breaker: Breaker, clock: FakeClock) -> None:
+def test_it_stays_open_for_another_pause_if_that_call_fails(breaker: Breaker, clock: HandClock) -> None:
     fail(breaker, 3)
     clock.now += 30
     breaker.allow()
@@ -81,7 +70,7 @@ def test_it_stays_open_for_another_pause_if_that_call_fails(breaker: Breaker, cl
     breaker.allow()
 
 
-def test_a_trial_that_nothing_is_heard_of_is_followed_by_another(breaker: Breaker, clock: FakeClock) -> None:
+def test_a_trial_that_nothing_is_heard_of_is_followed_by_another(breaker: Breaker, clock: HandClock) -> None:
     fail(breaker, 3)
     clock.now += 30
     breaker.allow()
@@ -91,7 +80,7 @@ def test_a_trial_that_nothing_is_heard_of_is_followed_by_another(breaker: Breake
         breaker.allow()
 
 
-def test_calls_that_ran_when_it_opened_do_not_keep_it_open(breaker: Breaker, clock: FakeClock) -> None:
+def test_calls_that_ran_when_it_opened_do_not_keep_it_open(breaker: Breaker, clock: HandClock) -> None:
     for _ in range(5):
         breaker.allow()
     for _ in range(3):
@@ -103,14 +92,14 @@ def test_calls_that_ran_when_it_opened_do_not_keep_it_open(breaker: Breaker, clo
     breaker.allow()
 
 
-def test_it_never_opens_if_it_is_off(clock: FakeClock) -> None:
+def test_it_never_opens_if_it_is_off(clock: HandClock) -> None:
     breaker = Breaker('X', 0, 30.0, clock=clock)
     fail(breaker, 1000)
     breaker.allow()
 
 
 def test_the_log_says_once_that_it_opens_and_once_that_it_closes(
-    breaker: Breaker, clock: FakeClock, caplog: pytest.LogCaptureFixture
+    breaker: Breaker, clock: HandClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     fail(breaker, 3)

@@ -28,14 +28,13 @@ def test_a_request_arrives_as_it_is_sent() -> None:
         inbound = target.transport().send(request, None)
     received = target.requests[0]
     assert (received.method, received.target, received.body) == ('PATCH', '/a%20b/c?x=1&y=%2F', b'hello')
-    expected = {
+    assert received.headers == {
         'host': f'127.0.0.1:{target.port}',
         'x-name': 'value',
         'accept': 'a/b',
         'accept-encoding': 'gzip, deflate',
         'content-length': '5',
     }
-    assert {name: received.headers[name] for name in expected} == expected
     assert (inbound.status, inbound.reason, inbound.body, inbound.url) == (200, 'OK', b'hello', request.url)
     assert inbound.seconds > 0
 
@@ -258,6 +257,14 @@ def test_an_address_that_is_not_valid_is_refused(url: str) -> None:
     with Target() as target, pytest.raises(RequestInvalid, match='`CRM`: ') as caught:
         target.transport().send(Outbound(method='GET', url=url, headers={}), None)
     assert 'secret' not in str(caught.value)
+
+
+@pytest.mark.parametrize('path', ['/secret a', '/secret\x00', '/secret\x7f', '/secret?\xe9', '/secret\u20ac'], ids=ascii)
+def test_a_path_that_is_not_encoded_is_refused(path: str) -> None:
+    with Target() as target, pytest.raises(RequestInvalid, match='that HTTP does not allow') as caught:
+        target.transport().send(target.get(path), None)
+    assert 'secret' not in str(caught.value)
+    assert target.requests == []
 
 
 def test_urllib3_is_imported_by_the_first_call_only() -> None:

@@ -12,6 +12,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
+from tests.support.audit_log import masker
 from tests.unit.connection.outgoing import CID, World, told
 from tests.unit.service.invoking import service
 from zato.common.exception import (
@@ -25,6 +26,7 @@ from zato.common.exception import (
     PoolExhausted,
     RequestInvalid,
 )
+from zato.server.config.runtime import ConfigObject
 from zato.server.connection.rest.message import Inbound, Outbound
 from zato.server.service import Service
 
@@ -83,6 +85,14 @@ def test_a_connection_that_is_down_says_what_is_wrong_with_it(world: World) -> N
     assert (world.sent.url, world.transport.options.pool_size) == ('http://crm.example', 7)
 
 
+@pytest.mark.parametrize('name', ['crm..example', 'a' * 64, 'ü' * 70], ids=['empty label', 'long label', 'long in IDNA'])
+def test_a_host_whose_name_there_cannot_be_is_refused(world: World, name: str) -> None:
+    world.environ['CRM_ADDRESS'] = f'https://{name}/'
+    world.crm(host='$CRM_ADDRESS')
+    with pytest.raises(ConnectionDown, match=f'must not have a name that no host can have, {name}'):
+        world.get()
+
+
 def test_a_connection_that_is_not_active_is_found_and_not_called(world: World) -> None:
     world.put('outgoing_rest', 'CRM', 1, is_active=False, host='http://crm')
     with pytest.raises(Inactive, match='Outgoing REST connection `CRM` is inactive'):
@@ -125,10 +135,15 @@ def test_connections_are_called_without_the_cid_through_self_rest(world: World) 
         (lambda rest: rest['CRN'], 'There is no Outgoing REST connection `CRN`; did you mean `CRM`?'),
         (lambda rest: rest.crm_, 'There is no Outgoing REST connection `crm_`'),
         (lambda rest: rest['$NAME'], "self.rest['$NAME']: the server has no environment variable NAME"),
+        (
+            lambda rest: rest['$SECRET'],
+            "self.rest['$SECRET']: there is no connection of the name that environment variable SECRET holds",
+        ),
         (lambda rest: rest.a_b, 'self.rest.a_b may be each of a b, a-b; use self.rest[name]'),
     ],
 )
 def test_what_self_rest_does_not_have_is_a_key_error(world: World, find: Any, text: str) -> None:
+    world.environ['SECRET'] = 'planted'
     world.crm()
     world.put('outgoing_rest', 'a-b', 2, host='http://a')
     world.put('outgoing_rest', 'a b', 3, host='http://b')
@@ -149,6 +164,14 @@ def test_basic_auth_goes_along(world: World) -> None:
     world.crm(security=5)
     world.get()
     assert world.header['authorization'] == basic('jané', 'se:cret')
+
+
+@pytest.mark.parametrize('name', ['Authorization', 'authorization'])
+def test_a_call_may_leave_the_credentials_out(world: World, name: str) -> None:
+    world.put('security_basic_auth', 'crm', 5, username='jane', password='secret')
+    world.crm(security=5)
+    world.get(headers={name: None})
+    assert 'authorization' not in world.header
 
 
 def test_an_api_key_goes_along_and_to_no_other_origin(world: World) -> None:
@@ -342,7 +365,7 @@ def test_an_edit_renews_what_services_hold(world: World) -> None:
     assert [request.url for request in world.transport.sent] == ['http://new']
 
 
-def test_the_old_transport_is_closed_once_its_calls_have_ended(world: World) -> None:
+def test_an_edit_closes_the_old_transport_whose_calls_go_on(world: World) -> None:
     running, done = Event(), Event()
 
     def send(request: Outbound) -> Inbound:
@@ -357,10 +380,9 @@ def test_the_old_transport_is_closed_once_its_calls_have_ended(world: World) -> 
     assert running.wait(PATIENCE)
     world.crm(host='http://new')
     assert world.transport is not old
-    assert not old.is_closed
+    assert old.is_closed
     done.set()
     assert call.get(timeout=PATIENCE).text == 'old'
-    assert old.is_closed
 
 
 def test_a_connection_that_is_renamed_or_deleted_is_known_by_its_old_name_no_longer(world: World) -> None:
@@ -440,12 +462,25 @@ def test_failures_are_logged_and_calls_are_for_those_who_look_for_them(
     assert 'secret' not in caplog.text
 
 
+def test_what_calls_fill_into_the_path_is_not_logged(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    world.crm(host='http://crm/base', url_path='/reset/{token}?key={key}')
+    world.send = lambda request: told(url=request.url)
+    world.get({'token': 'planted', 'key': 'planted'})
+    assert 'GET http://crm/base/reset/{token}: 200' in caplog.text
+    world.send = lambda request: told(url='http://other/path?token=planted')
+    world.get({'token': 'planted', 'key': 'planted'})
+    assert 'GET http://other/path: 200' in caplog.text
+    assert 'planted' not in caplog.text
+
+
 class Recorder:
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []
+        self.masker = masker()
 
-    def record(self, **what: Any) -> None:
-        self.records.append(what)
+    def record(self, item: ConfigObject, **what: Any) -> None:
+        self.records.append({'object': (item.kind, item.id, item.name), **what})
 
 
 @pytest.mark.parametrize('active', [(), ('sent',), ('received',), ('sent', 'received')])
@@ -455,10 +490,24 @@ def test_calls_and_answers_are_audited_where_that_is_switched_on(world: World, a
     world.send = lambda request: told(b'pong', 201)
     world.crm(url_path='/api', **{f'is_audit_log_{direction}_active': True for direction in active})
     world.post('ping', {'a': 1})
-    item = world.item()
-    common = {'kind': 'outgoing_rest', 'object_id': 1, 'name': 'CRM', 'settings': item.settings, 'cid': CID}
-    common |= {'remote': 'crm', 'what': 'POST /api?a=1'}
+    common = {'object': ('outgoing_rest', 1, 'CRM'), 'cid': CID, 'remote': 'crm', 'what': 'POST /api?a=1'}
     sent = {**common, 'direction': 'sent', 'msg_id': CID, 'data': b'ping'}
     answered = {'direction': 'received', 'msg_id': f'zrp{CID}', 'in_reply_to': CID, 'status': 201, 'data': b'pong'}
     expected = {'sent': sent, 'received': {**common, **answered}}
     assert recorder.records == [expected[direction] for direction in active]
+
+
+@pytest.mark.parametrize(
+    ('url_path', 'what'),
+    [
+        ('/reset/{token}', 'GET /base/reset/{token}?id=1'),
+        ('/reset/{id}?key={api_key}', 'GET /base/reset/{id}?key={api_key}'),
+        ('/user/{id}', 'GET /base/user/1?token=planted&api_key=planted'),
+    ],
+)
+def test_of_a_path_that_secrets_are_filled_into_only_the_path_is_audited(world: World, url_path: str, what: str) -> None:
+    recorder: Any = Recorder()
+    object.__setattr__(world.surroundings, 'recorder', recorder)
+    world.crm(host='http://crm/base', url_path=url_path, is_audit_log_sent_active=True)
+    world.get({'token': 'planted', 'api_key': 'planted', 'id': 1} if '{id}' in url_path else {'token': 'planted', 'id': 1})
+    assert [record['what'] for record in recorder.records] == [what]

@@ -38,6 +38,8 @@ def test_an_address_is_an_origin_and_what_is_asked_for_there(
         'http://secret:port/',
         'http://[secret',
         'http://\u2100secret/',
+        'http://secret..a',
+        f'http://secret{"a" * 64}',
     ],
 )
 def test_what_is_no_address_is_an_error_that_does_not_repeat_it(url: str) -> None:

@@ -166,7 +166,18 @@ def test_as_many_redirects_as_are_followed_are_followed() -> None:
         assert target.transport(max_redirects=3).send(target.get('/a'), None).url == target.url('/d')
 
 
-@pytest.mark.parametrize('location', ['ftp://a/secret', 'file:///secret', 'mailto:secret', 'http://[secret', 'http://a:b/'])
+@pytest.mark.parametrize(
+    'location',
+    [
+        'ftp://a/secret',
+        'file:///secret',
+        'mailto:secret',
+        'http://[secret',
+        'http://a:b/',
+        'http://a..b',
+        f'http://{"a" * 64}',
+    ],
+)
 def test_what_is_no_address_is_refused(location: str) -> None:
     refused({'/a?key=secret': to(location)}, 'to what is not an address')
 

@@ -157,6 +157,13 @@ def test_headers_of_the_call_take_the_place_of_others_whatever_their_case(world:
     assert len(header) == len(world.sent.headers), 'none is there twice'
 
 
+def test_of_headers_that_differ_in_case_alone_the_last_one_counts(world: World) -> None:
+    world.crm(data_format='json')
+    world.post({}, headers={'content-type': 'a/b', 'X-Name': '1', 'Content-Type': 'c/d', 'x-name': '2'})
+    sent = [(name, value) for name, value in world.sent.headers.items() if name.lower() in ('content-type', 'x-name')]
+    assert sent == [('Content-Type', 'c/d'), ('x-name', '2')]
+
+
 @pytest.mark.parametrize(
     ('headers', 'text'),
     [
@@ -413,8 +420,15 @@ def test_a_file_is_sent_as_a_form_does_it(world: World, tmp_path: Path) -> None:
     )
     with pytest.raises(RequestInvalid, match='cannot be the type of a file'):
         world.run(lambda s: s.out.rest['CRM'].conn.upload(s.cid, file, mime_type='a\r\nb', params={'id': 1}))
+
+
+def test_a_file_that_is_not_there_is_an_error_of_the_call_and_nothing_else(
+    world: World, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    world.crm()
     with pytest.raises(FileNotFoundError):
-        world.run(lambda s: s.out.rest['CRM'].conn.upload(s.cid, tmp_path / 'none', params={'id': 1}))
+        world.run(lambda s: s.out.rest['CRM'].conn.upload(s.cid, tmp_path / 'none'))
+    assert capfd.readouterr() == ('', '')
 
 
 # Options

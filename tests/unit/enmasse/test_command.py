@@ -304,9 +304,12 @@ def test_an_export_goes_to_a_file_that_only_its_owner_may_read(run: Run, server:
     (made,) = tmp_path.glob('zato-export-*.json')
     assert json.loads(made.read_text()) == {'outgoing_rest': [{'name': 'CRM', 'host': '$CRM'}]}
     assert run('--export', '--output', '-', '--include-type', 'security', '--format', 'json').text == '{}\n'
-    with pytest.raises(OSError, match='nowhere'):
-        run('--export', '--output', 'nowhere/a.yaml')
     assert sorted(path.name for path in tmp_path.iterdir()) == ['a.yaml', 'file.yaml', made.name]
+
+
+def test_an_export_to_where_there_is_no_directory_is_told(run: Run, tmp_path: Path) -> None:
+    done = run('--export', '--output', str(tmp_path / 'nowhere' / 'x.yaml'))
+    assert (done.code, done.text) == (NO_FILE, f'There is no directory {tmp_path / "nowhere"}')
 
 
 def test_services_are_waited_for_if_that_is_wanted(run: Run, server: FakeServer, tmp_path: Path) -> None:

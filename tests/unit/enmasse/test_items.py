@@ -101,7 +101,11 @@ def test_items_of_sections_with_one_type_need_not(tmp_path: Path, section: str) 
             'basic_auth: [{name: a, username: b, relm: c}]',
             'Basic Auth `a`: `relm` is unknown; did you mean `realm`?',
         ),
-        ('basic_auth: [{name: a, username: b, id: 1}]', 'Basic Auth `a`: `id` is unknown'),
+        ('basic_auth: [{name: a, username: b, version: 1}]', 'Basic Auth `a`: `version` is unknown'),
+        (
+            'channel_rest: [{name: a, url_path: /a, service_id: 7, service: ~}]',
+            'REST channel `a`: `service` must be a name: IDs differ from one environment to another',
+        ),
         (
             'basic_auth: [{name: a, username: b, is_active: maybe}]',
             'Basic Auth `a`: `is_active` must be True or False; got `maybe`',
@@ -143,20 +147,61 @@ channel_rest:
     assert (found.problems, found.settings) == ([], [{'url_path': '/a', 'service': 'b'}])
 
 
+def test_items_are_read_as_classic_versions_export_them(tmp_path: Path) -> None:
+    """With what lists show of them, IDs that are those of another environment, and empty texts in place of nothing."""
+    text = """
+def_sec:
+  - {name: a, type: basic_auth, id: 5, username: jane, realm: api, rate_limit_type: '', rate_limit_def: ''}
+  - {name: key, type: apikey, username: Zato-Not-Set, header: ''}
+channel_plain_http:
+  - {name: c, id: 7, url_path: /c, connection: channel, transport: plain_http, is_internal: false, service: d,
+     service_name: d, service_id: 707, security_id: 5, security_name: a, sec_def: a, sec_type: basic_auth, timeout: "10",
+     url_params_pri: '',
+     service_whitelist: [""], http_accept: '', host: '', username: '', cache_type: '', security_group_count: 0,
+     security_group_member_count: 0, security_groups: [], is_wrapper: false, rate_limit_type: '', sec_tls_ca_cert_id: ~}
+outconn_plain_http:
+  - {name: o, host: "http://a", timeout: '', pool_size: '', ping_method: '', is_rate_limit_active: false, rate_limit_def: '',
+     rate_limit_type: '', should_parse_on_input: false, data_encoding: utf-8, security_id: ~,
+     security_name: zato-no-security, tls_verify: true, sec_tls_ca_cert_id: ZATO_DEFAULT,
+     service_whitelist: [''], service: '', service_name: ~}
+"""
+    found = read(tmp_path, text)
+    assert found.problems == []
+    assert found.settings == [
+        {'username': 'jane', 'realm': 'api', 'rate_limit_def': ''},
+        {},
+        {
+            'url_path': '/c',
+            'service': 'd',
+            'service_name': 'd',
+            'security_name': 'a',
+            'sec_def': 'a',
+            'security_groups': [],
+        },
+        {
+            'host': 'http://a',
+            'security_name': 'zato-no-security',
+            'tls_verify': 'true',
+            'sec_tls_ca_cert_id': 'ZATO_DEFAULT',
+        },
+    ]
+
+
 def test_text_is_what_is_written_and_numbers_and_booleans_may_be_text(tmp_path: Path) -> None:
     text = """
 basic_auth:
   - {name: 0123, username: on, realm: 2024-01-01, is_active: "True"}
   - {name: 10, username: no, realm: 1.10, is_active: Off}
 outgoing_rest:
-  - {name: a, host: http://a, pool_size: "10", timeout: 1.50, tls_verify: "False", sec_tls_ca_cert_id: ZATO_NONE}
+  - {name: a, host: http://a, pool_size: "10", timeout: 1.50, tls_verify: "False", sec_tls_ca_cert_id: ZATO_DEFAULT}
+  - {name: b, host: http://a, tls_verify: false, sec_tls_ca_cert_id: ZATO_NONE}
 """
     found = read(tmp_path, text)
     assert found.problems == [
         'main.yaml:6: Outgoing REST connection `a`: `sec_tls_ca_cert_id` is another key for `tls_verify`, '
         'which says something else'
     ]
-    assert [item.name for item in found.items] == ['0123', '10', 'a']
+    assert [item.name for item in found.items] == ['0123', '10', 'a', 'b']
     assert found.settings[0] == {'username': 'on', 'realm': '2024-01-01', 'is_active': 'True'}
     assert found.settings[1]['username'] == 'no'
 
@@ -203,8 +248,8 @@ outgoing_rest: [{name: CRM, host: "http://a"}]
 
 
 def test_services_that_items_refer_to_are_known_so_that_they_can_be_waited_for(tmp_path: Path) -> None:
-    text = '- {name: a, url_path: /a, service: b.c}\n- {name: b, url_path: /b}\n- {name: c, url_path: /c, service_id: 7}'
-    assert [item.services for item in read(tmp_path, f'channel_rest:\n{text}').items] == [{'b.c'}, set(), set()]
+    text = '- {name: a, url_path: /a, service: b.c}\n- {name: b, url_path: /b}\n- {name: c, url_path: /c, service: d}'
+    assert [item.services for item in read(tmp_path, f'channel_rest:\n{text}').items] == [{'b.c'}, set(), {'d'}]
 
 
 def test_json_says_the_same(tmp_path: Path) -> None:

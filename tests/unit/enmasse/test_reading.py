@@ -79,6 +79,12 @@ def test_a_section_may_be_empty(tmp_path: Path, text: str) -> None:
     assert (found.items, found.problems) == ([], [])
 
 
+@pytest.mark.parametrize('text', ['{}', '# Made by zato enmasse --export\n{}\n'])
+def test_a_file_may_say_that_there_is_nothing_as_an_export_of_nothing_does(tmp_path: Path, text: str) -> None:
+    assert read(tmp_path, text).problems == []
+    assert read(tmp_path, '{}', name='main.json').problems == []
+
+
 def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path: Path) -> None:
     text = b'\xef\xbb\xbf' + (GROUPS % 'a').encode()
     assert [item.name for item in read(tmp_path, text).items] == ['a']

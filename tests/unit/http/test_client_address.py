@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 from zato.server.http.client_address import TrustedProxies, plain_address
 
 PROXY = '10.0.0.7'
-PROXIES = TrustedProxies([PROXY, '10.1.0.0/16', '2001:db8::/32'])
+NETWORKS = (PROXY, '10.1.0.0/16', '2001:db8::/32')
+PROXIES = TrustedProxies(NETWORKS)
+CLASSIC = TrustedProxies(NETWORKS, 'X-Zato-Forwarded-For')
 
 
-def client(forwarded: str | None = None, zato: str | None = None) -> str:
+def client(forwarded: str | None = None, zato: str | None = None, proxies: TrustedProxies = PROXIES) -> str:
     headers = {b'x-forwarded-for': forwarded, b'x-zato-forwarded-for': zato}
     found = {name: value.encode('latin-1') for name, value in headers.items() if value is not None}
-    return PROXIES.client_of(found, PROXY)
+    return proxies.client_of(found, PROXY)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,7 @@ def test_a_proxy_is_trusted_if_it_is_listed(address: str, is_trusted: bool) -> N
 )
 def test_the_client_is_the_last_address_that_is_no_trusted_proxy(header: str | None, address: str) -> None:
     assert client(header) == address
-    assert client('1.1.1.1', header) == ('1.1.1.1' if not header else address)
+    assert client(zato=header, proxies=CLASSIC) == address
 
 
 def test_of_many_addresses_only_the_last_ones_are_looked_at() -> None:
@@ -72,15 +74,22 @@ def test_of_many_addresses_only_the_last_ones_are_looked_at() -> None:
 
 @given(st.binary(max_size=80), st.binary(max_size=80))
 def test_whatever_is_in_the_headers_there_is_an_address(forwarded: bytes, zato: bytes) -> None:
-    found = PROXIES.client_of({b'x-forwarded-for': forwarded, b'x-zato-forwarded-for': zato}, PROXY)
-    assert found
-    assert found.isprintable()
+    for proxies in (PROXIES, CLASSIC):
+        found = proxies.client_of({b'x-forwarded-for': forwarded, b'x-zato-forwarded-for': zato}, PROXY)
+        assert found
+        assert found.isprintable()
 
 
-@given(st.ip_addresses(v=4), st.lists(st.text('0123456789., :[]abc', max_size=20)))
-def test_what_a_client_says_of_itself_is_never_believed(address: object, claims: list[str]) -> None:
+@given(st.ip_addresses(v=4), st.lists(st.text('0123456789., :[]abc', max_size=20)), st.none() | st.ip_addresses().map(str))
+def test_what_a_client_says_of_itself_is_never_believed(address: object, claims: list[str], other: str | None) -> None:
     if not PROXIES.trusts(str(address)):
-        assert client(', '.join([*claims, str(address)])) == str(address)
+        header = ', '.join([*claims, str(address)])
+        assert client(header, other) == str(address)
+        assert client(other, header, CLASSIC) == str(address)
+
+
+def test_an_address_is_no_place_for_other_text() -> None:
+    assert client('fe80::1%eth0" 200') == 'fe80::1'
 
 
 @pytest.mark.parametrize(

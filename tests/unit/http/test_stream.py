@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from math import inf
 from typing import Any
 
 import gevent
 import pytest
 
+from tests.support.clock import HandClock
 from tests.unit.http.scripted import ScriptedTransport
 from zato.server.http.access_log import AccessLog
 from zato.server.http.chunked import ChunkedBody
@@ -31,17 +31,6 @@ failures = pytest.mark.parametrize(
 not_bytes = pytest.mark.parametrize('piece', ['text', None, 5, [b'x']], ids=repr)
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def utcnow(self) -> datetime:
-        return datetime.now(UTC)
-
-
 class Client(ScriptedTransport):
     """Takes at most `takes` bytes in `seconds`, and is let go past the connection's deadline. `sends`: each piece sent."""
 
@@ -49,7 +38,7 @@ class Client(ScriptedTransport):
         super().__init__([sent])
         self._takes = takes
         self._seconds = seconds
-        self.clock = Clock()
+        self.clock = HandClock()
         self.sends: list[bytes] = []
         self.connection: Connection | None = None
 

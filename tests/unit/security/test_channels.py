@@ -171,6 +171,15 @@ def test_refusals_are_not_logged(shop: Shop, caplog: pytest.LogCaptureFixture) -
     assert caplog.records == []
 
 
+def test_nobody_fills_the_log_by_calls_of_what_is_down_since_its_alarm_has_told(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop.edit(JANE, password='$X_NO_SUCH_VARIABLE')
+    caplog.clear()
+    assert shop.refusal('/basic', {}) == (503, 'The channel is down; the log of the server says why', '')
+    assert caplog.records == []
+
+
 # Changes
 
 

@@ -163,9 +163,9 @@ def test_counts_of_another_object_are_never_taken_over() -> None:
 def test_there_are_no_more_counts_than_lines_however_many_addresses_there_are() -> None:
     place = Place('10.0.0.0/8=1000000/m\n*=1000000/m')
     limiter = place.limits._limiters[1]
-    for number in range(100_000):
-        assert place.ask(f'10.{number // 65_536}.{number // 256 % 256}.{number % 256}') == 'in'
-    assert [tally.count for tally in limiter.tallies] == [100_000, 0]
+    for number in range(10_000):
+        assert place.ask(f'10.0.{number // 256}.{number % 256}') == 'in'
+    assert [tally.count for tally in limiter.tallies] == [10_000, 0]
     assert limiter._find.cache_info().currsize <= 1_024
 
 

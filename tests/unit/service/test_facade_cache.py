@@ -7,36 +7,23 @@ import re
 import threading
 import weakref
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.clock import HandClock
 from zato.server.service.facade.cache import Cache, Caches
 
-START = datetime(2030, 1, 1, tzinfo=UTC)
 
-
-class FakeClock:
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def utcnow(self) -> datetime:
-        return START + timedelta(seconds=self.now)
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
 
 
 @pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def cache(clock: FakeClock) -> Cache:
+def cache(clock: HandClock) -> Cache:
     return Cache(clock=clock)
 
 
@@ -182,7 +169,7 @@ def test_a_cache_holds_what_a_list_in_order_of_use_would(steps: list[tuple[str, 
         lambda cache: cache.expire_by_prefix('', 60) is False,
     ],
 )
-def test_an_expired_key_is_as_one_that_was_never_there(clock: FakeClock, look: Callable[[Cache], bool]) -> None:
+def test_an_expired_key_is_as_one_that_was_never_there(clock: HandClock, look: Callable[[Cache], bool]) -> None:
     cache = Cache(clock=clock)
     cache.set('a', 1, 10)
     clock.now += 9.9
@@ -191,7 +178,7 @@ def test_an_expired_key_is_as_one_that_was_never_there(clock: FakeClock, look: C
     assert look(cache)
 
 
-def test_deleting_an_expired_key_is_an_error(cache: Cache, clock: FakeClock) -> None:
+def test_deleting_an_expired_key_is_an_error(cache: Cache, clock: HandClock) -> None:
     cache.set('a', 1, 10)
     clock.now += 10
     with pytest.raises(KeyError):
@@ -199,7 +186,7 @@ def test_deleting_an_expired_key_is_an_error(cache: Cache, clock: FakeClock) -> 
 
 
 @pytest.mark.parametrize(('extend', 'found'), [(True, 1), (False, None)])
-def test_reading_a_key_begins_its_time_anew_if_so_configured(clock: FakeClock, extend: bool, found: int | None) -> None:
+def test_reading_a_key_begins_its_time_anew_if_so_configured(clock: HandClock, extend: bool, found: int | None) -> None:
     cache = Cache(extend_expiry_on_get=extend, clock=clock)
     cache.set('a', 1, 10)
     clock.now += 6
@@ -209,7 +196,7 @@ def test_reading_a_key_begins_its_time_anew_if_so_configured(clock: FakeClock, e
 
 
 @pytest.mark.parametrize(('extend', 'found'), [(True, 2), (False, None)])
-def test_writing_a_key_begins_its_time_anew_if_so_configured(clock: FakeClock, extend: bool, found: int | None) -> None:
+def test_writing_a_key_begins_its_time_anew_if_so_configured(clock: HandClock, extend: bool, found: int | None) -> None:
     cache = Cache(extend_expiry_on_set=extend, clock=clock)
     cache.set('a', 1, 10)
     clock.now += 6
@@ -219,7 +206,7 @@ def test_writing_a_key_begins_its_time_anew_if_so_configured(clock: FakeClock, e
 
 
 @pytest.mark.parametrize('extend', [True, False])
-def test_a_key_that_is_set_without_an_expiry_never_expires(clock: FakeClock, extend: bool) -> None:
+def test_a_key_that_is_set_without_an_expiry_never_expires(clock: HandClock, extend: bool) -> None:
     cache = Cache(extend_expiry_on_set=extend, clock=clock)
     cache.set('a', 1, 10)
     cache.set('a', 2)
@@ -228,7 +215,7 @@ def test_a_key_that_is_set_without_an_expiry_never_expires(clock: FakeClock, ext
 
 
 @pytest.mark.parametrize('extend', [True, False])
-def test_a_key_without_an_expiry_gets_the_one_it_is_set_with(clock: FakeClock, extend: bool) -> None:
+def test_a_key_without_an_expiry_gets_the_one_it_is_set_with(clock: HandClock, extend: bool) -> None:
     cache = Cache(extend_expiry_on_set=extend, clock=clock)
     cache.set('a', 1)
     cache.set('a', 2, 10)
@@ -236,7 +223,7 @@ def test_a_key_without_an_expiry_gets_the_one_it_is_set_with(clock: FakeClock, e
     assert 'a' not in cache
 
 
-def test_an_expiry_is_changed_and_taken_back(cache: Cache, clock: FakeClock) -> None:
+def test_an_expiry_is_changed_and_taken_back(cache: Cache, clock: HandClock) -> None:
     cache.set('a', 1)
     assert cache.expire('a', 5) is True
     assert cache.expire('a', 20) is True
@@ -258,7 +245,7 @@ def test_an_expiry_below_zero_is_refused(cache: Cache, expiry: float) -> None:
     assert cache.get('a') == 1
 
 
-def test_expired_keys_that_nobody_asks_for_are_dropped_as_others_are_set(clock: FakeClock) -> None:
+def test_expired_keys_that_nobody_asks_for_are_dropped_as_others_are_set(clock: HandClock) -> None:
     class Value:
         pass
 
@@ -276,7 +263,7 @@ def test_expired_keys_that_nobody_asks_for_are_dropped_as_others_are_set(clock: 
     assert len(cache) == 100
 
 
-def test_an_expired_key_makes_room_before_one_that_is_older_but_live(clock: FakeClock) -> None:
+def test_an_expired_key_makes_room_before_one_that_is_older_but_live(clock: HandClock) -> None:
     cache = Cache(max_size=3, clock=clock)
     cache.set('a', 1)
     cache.set('b', 1, 10)
@@ -289,7 +276,7 @@ def test_an_expired_key_makes_room_before_one_that_is_older_but_live(clock: Fake
 # Details
 
 
-def test_details_tell_when_a_key_was_used_in_utc(cache: Cache, clock: FakeClock) -> None:
+def test_details_tell_when_a_key_was_used_in_utc(cache: Cache, clock: HandClock) -> None:
     cache.set('a', 1, 50)
     set_at = clock.utcnow().timestamp()
     clock.now += 1
@@ -370,7 +357,7 @@ def test_a_family_deletes_the_keys_that_match_and_returns_them_if_wanted(
 
 
 @pytest.mark.parametrize(('family', 'argument', 'keys'), FAMILIES)
-def test_a_family_lets_the_keys_expire_that_match(clock: FakeClock, family: str, argument: Any, keys: list[str]) -> None:
+def test_a_family_lets_the_keys_expire_that_match(clock: HandClock, family: str, argument: Any, keys: list[str]) -> None:
     cache = filled(*KEYS, clock=clock)
     assert getattr(cache, f'expire_{family}')(argument, 10) is bool(keys)
     clock.now += 10
@@ -386,14 +373,14 @@ def test_a_limit_takes_the_least_recently_used_keys() -> None:
     assert list(cache.delete_by_prefix('a', return_found=True, limit=2)) == ['a2', 'a3']
 
 
-def test_a_family_sets_with_an_expiry(cache: Cache, clock: FakeClock) -> None:
+def test_a_family_sets_with_an_expiry(cache: Cache, clock: HandClock) -> None:
     cache['a1'] = cache['b'] = 1
     cache.set_by_prefix('a', 2, 10)
     clock.now += 10
     assert cache.keys() == ['b']
 
 
-def test_a_family_that_gets_uses_its_keys(cache: Cache, clock: FakeClock) -> None:
+def test_a_family_that_gets_uses_its_keys(cache: Cache, clock: HandClock) -> None:
     cache.set('a', 1, 10)
     cache.set('b', 1, 10)
     clock.now += 6

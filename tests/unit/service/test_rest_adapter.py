@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.connection.outgoing import CID, World, told
 from tests.unit.service.invoking import ALICE, CHANNEL_INFO, invoker_of
-from zato.common.exception import ElementMissing, ErrorStatus
+from zato.common.exception import ConnectionMissing, ElementMissing, ErrorStatus
 from zato.server.process.outgoing import add_outgoing
 from zato.server.service import Model, RESTAdapter
 from zato.server.service.call import Call
@@ -42,6 +42,14 @@ def test_attributes_are_enough(world: World) -> None:
 
     assert run(world, GetCustomer, {'id': 7}) == {'name': 'Jane'}
     assert (world.sent.method, world.sent.url, world.header['x-zato-cid']) == ('GET', 'http://crm/customer/7', CID)
+
+
+def test_an_adapter_of_no_connection_says_what_is_missing(world: World) -> None:
+    class Nothing(RESTAdapter):
+        pass
+
+    with pytest.raises(ConnectionMissing, match='Service adapter does not say what it calls: give it a `conn_name`'):
+        run(world, Nothing)
 
 
 def test_methods_say_what_depends_on_the_request(world: World) -> None:

@@ -6,16 +6,19 @@ object. `$$…` is text that begins with a dollar sign.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from zato.common.config.option import Option, number_rule, to_bool, to_number
 
 REQUIRED = MISSING
 _LONGEST_NAME = 200  #: characters
 _SHOWN = 100  #: characters of a wrong value that an error text quotes
+_NAME_OF_VARIABLE: Final = re.compile(r'[^\W\d]\w*')
+_CREDENTIALS: Final = re.compile(r'://[^\s/]*@')  #: of an address, whose password may have an @
 
 Widget = Literal['', 'text', 'textarea', 'password', 'number', 'checkbox', 'select']
 
@@ -146,8 +149,8 @@ def is_id(value: Any) -> bool:
 
 
 def shown(value: Any) -> str:
-    """A value as error texts quote it."""
-    text = value if isinstance(value, str) else repr(value)
+    """A value as error texts quote it, without credentials in addresses."""
+    text = _CREDENTIALS.sub('://******@', value if isinstance(value, str) else repr(value))
     text = text.encode('utf-8', 'backslashreplace').decode()
     text = ''.join(char if char.isprintable() else ascii(char)[1:-1] for char in text[: _SHOWN + 1])
     return f'`{text[:_SHOWN]}…`' if len(text) > _SHOWN else f'`{text}`'
@@ -162,9 +165,15 @@ def convert_value(declared: Field, raw: Any, *, may_vary: bool = True) -> Any:
         return declared.synonyms[raw]
     if declared.type is bool:
         return raw if isinstance(raw, bool) else to_bool(raw)
-    if may_vary and is_variable(raw):
-        _check_text(raw, declared.max_length, is_multiline=False)
-        return raw
+    variable = raw.strip() if isinstance(raw, str) and not declared.is_secret else raw
+    if may_vary and is_variable(variable):
+        _check_text(variable, declared.max_length, is_multiline=False)
+        if declared.is_secret and not _NAME_OF_VARIABLE.fullmatch(variable[1:]):
+            raise ValueError(
+                'begins with a dollar sign, after which there must be the name of an environment variable: letters, digits '
+                'and _. One that is to begin with a dollar sign itself must be given with two of them'
+            )
+        return variable
     value = _to_text(declared, raw) if declared.type is str else _to_number(declared, raw)
     if declared.check is not None:
         declared.check(value)

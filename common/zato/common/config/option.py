@@ -89,11 +89,11 @@ def number_rule(declaration: Option) -> str:
     unit = f' {declaration.unit}' if declaration.unit else ''
     low, high = declaration.minimum, declaration.maximum
     if low is not None and high is not None:
-        return f'must be a number from {low:,g} to {high:,g}{unit}'
+        return f'must be a number from {low:,.15g} to {high:,.15g}{unit}'
     if low is not None:
-        return f'must be a number of {low:,g}{unit} or more'
+        return f'must be a number of {low:,.15g}{unit} or more'
     if high is not None:
-        return f'must be a number of {high:,g}{unit} or less'
+        return f'must be a number of {high:,.15g}{unit} or less'
     return f'must be a number{unit and " of" + unit}'
 
 

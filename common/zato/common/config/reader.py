@@ -31,6 +31,12 @@ GetSecret = Callable[[str], str]
 Overrides = dict[tuple[str, str], str]
 
 
+class _ConfigObj(ConfigObj):  # type: ignore[misc]  # it has no types
+    """A comment after a value has a space before it: passwords and addresses may have a hash, which would cut them off."""
+
+    _nolistvalue = re.compile(r"""^("[^"]*"|'[^']*'|[^'"#].*?|)(?:(?:^|\s+)(#.*))?\s*$""")
+
+
 def read_conf(path: Path, *, has_lists: bool = True) -> ConfigObj:
     """The file as it stands, nothing resolved. has_lists: does a comma make a list of a value? Raises ConfigError."""
     try:
@@ -40,7 +46,7 @@ def read_conf(path: Path, *, has_lists: bool = True) -> ConfigObj:
     except (OSError, UnicodeDecodeError) as e:
         raise ConfigError(f'the file cannot be read: {e}', path=str(path)) from None
     try:
-        conf = ConfigObj(lines, encoding='utf-8', interpolation=False, list_values=has_lists)
+        conf = _ConfigObj(lines, encoding='utf-8', interpolation=False, list_values=has_lists)
     except ConfigObjError as e:
         first = e.errors[0] if getattr(e, 'errors', None) else e
         reason = re.sub(r' at line \d+\.?$', '', str(first)).rstrip('.')

@@ -95,11 +95,11 @@ def limits_of(declared: Field) -> str:
         return ', '.join(choice or '(empty)' for choice in declared.choices)
     low, high = declared.minimum, declared.maximum
     if low is not None and high is not None:
-        limits = f'{low:,g} to {high:,g}'
+        limits = f'{low:,.15g} to {high:,.15g}'
     elif low is not None:
-        limits = f'{low:,g} or more'
+        limits = f'{low:,.15g} or more'
     else:
-        limits = f'{high:,g} or less' if high is not None else ''
+        limits = f'{high:,.15g} or less' if high is not None else ''
     return f'{limits} {declared.unit}'.strip()
 
 

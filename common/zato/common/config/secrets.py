@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from zato.common.config.reader import read_conf
@@ -37,6 +37,18 @@ class Secrets:
             return self.cipher.decrypt(str(token))
         except CryptoError as e:
             raise ConfigError(f'[{stanza}] {key}: {e}', path=str(self._path)) from None
+
+    def all(self) -> Iterator[str]:
+        """The key, and all decrypted values, but for those that cannot be: nobody may need them."""
+        yield self.key
+        for stanza in self._conf.sections:
+            for key in self._conf[stanza].scalars if stanza != 'secret_keys' else ():
+                try:
+                    value = self.get(f'{stanza}.{key}')
+                except ConfigError:
+                    continue
+                if value != WELL_KNOWN_DATA:
+                    yield value
 
     def _key(self, environ: Mapping[str, str]) -> str:
         raw = str(self._conf['secret_keys'].get('key1', '')) if 'secret_keys' in self._conf.sections else ''

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from typing import Any
 
+from zato.common.config.network import parse_network
 from zato.common.config.option import declared, option
 
 
@@ -38,7 +38,7 @@ def check_networks(value: tuple[str, ...]) -> None:
     """Raises ValueError."""
     for text in value:
         try:
-            ipaddress.ip_network(text, strict=False)
+            parse_network(text)
         except ValueError:
             raise ValueError(f'must have addresses or networks, such as 10.0.0.7 or 10.0.0.0/8, not `{text}`') from None
 
@@ -61,8 +61,13 @@ class HTTP:
     max_connections: int = option(10_000, 'Open at once in one worker; more wait', minimum=1)
     trusted_proxies: tuple[str, ...] = option(
         (),
-        'Load balancers, addresses or networks, that say in X-Zato-Forwarded-For or X-Forwarded-For who called them',
+        'Load balancers, addresses or networks, that say in the next header who called them',
         check=check_networks,
+    )
+    forwarded_header: str = option(
+        'X-Forwarded-For',
+        'The header that load balancers write; the other one is not believed, since clients can send it through them',
+        choices=('X-Forwarded-For', 'X-Zato-Forwarded-For'),
     )
 
 

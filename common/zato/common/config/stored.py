@@ -75,7 +75,8 @@ def read_settings(kind: Kind, raw: Mapping[str, Any], problem: Problem, *, is_sy
             try:
                 given[declared.name] = convert_value(declared, value)
             except ValueError as e:
-                problem(key, f'{e}{"" if declared.is_secret else f"; got {shown(value)}"}')
+                is_told = not (declared.is_secret or declared.is_multiline)  # secrets may be among the lines
+                problem(key, f'{e}; got {shown(value)}' if is_told else str(e))
     return given
 
 
@@ -111,7 +112,8 @@ def resolve(kind: Kind, stored: StoredObject, environ: Mapping[str, str], decryp
         if declared.is_secret:
             value = _open_secret(value, decrypt, lambda text, name=name: problems.append(f'{title}: `{name}` {text}'))  # type: ignore[misc]
             if decrypt is not None and (environ.get(value[1:]) if is_variable(value) else value) == '':
-                problems.append(f'{title}: `{name}` is empty')
+                source = f', from environment variable {value[1:]},' if value else ''
+                problems.append(f'{title}: `{name}`{source} is empty')
         if is_variable(value) and not declared.refers_to:
             variable = value[1:]
             if variable not in environ:
@@ -120,8 +122,8 @@ def resolve(kind: Kind, stored: StoredObject, environ: Mapping[str, str], decryp
             try:
                 value = convert_value(declared, environ[variable], may_vary=False)
             except ValueError as e:
-                got = '' if declared.is_secret else f'; it is {shown(environ[variable])}'
-                problems.append(f'{title}: `{name}`, from environment variable {variable}, {e}{got}')
+                # Its value is not told: it may be another variable's than was meant, and a secret.
+                problems.append(f'{title}: `{name}`, from environment variable {variable}, {e}')
                 continue
         elif isinstance(value, str) and value.startswith('$$'):
             value = value[1:]

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from zato.common.config.field import clean_name, shown
+from zato.common.config.field import Field, clean_name, convert_value, is_id, shown
 from zato.common.config.kind import Kind
 from zato.common.config.option import nearest, to_bool
 from zato.common.config.stored import missing_settings, read_settings
@@ -22,6 +22,7 @@ from zato.common.enmasse.reading import Section
 _NAME: Final = 'name'
 _IS_ACTIVE: Final = 'is_active'
 _TYPE: Final = 'type'
+_NOT_PORTABLE: Final = ('id', 'cluster_id')  #: keys of classic items that say nothing of another environment
 _WRONG: Final = object()  #: in place of a value of which has been told that it is wrong
 
 #: What an item has, by key.
@@ -55,7 +56,7 @@ class Item:
         found = set()
         for key, given in self.given.items():
             declared = self.kind.keys.get(key)
-            if declared is not None and declared.refers_to == ('service',) and not key.endswith('_id'):
+            if declared is not None and declared.refers_to == ('service',):
                 found.add(str(given.value))
         return found
 
@@ -177,12 +178,18 @@ class ItemReader:
     def _given(self, kind: Kind, raw: _Raw, title: str) -> Iterator[tuple[str, Given]]:
         """Without what is nothing, and what has been read already."""
         for key, (place, node) in raw.items():
-            if key == _NAME or key in kind.fixed or (isinstance(node, ScalarNode) and node.is_null):
+            if key in (_NAME, *_NOT_PORTABLE) or key in kind.fixed or (isinstance(node, ScalarNode) and node.is_null):
                 continue
             if key not in kind.keys and key != _IS_ACTIVE:
                 yield key, Given(value_of(node), place)
                 continue
             text = text_of(node)
+            declared = kind.keys.get(key)
+            if declared is not None and declared.refers_to and key.endswith('_id') and is_id(text):
+                self._check_has_name(declared, raw, place, title)
+                continue
+            if declared is not None and text == '' and _means_default(declared):
+                continue
             try:
                 value = self._filled(kind, key, text)
             except MissingVariable as e:
@@ -191,6 +198,12 @@ class ItemReader:
             if value == '' and text and key in kind.keys and kind.keys[key].is_secret:
                 self._problem(place, f'{title}: `{key}`: {shown(text)} is empty')
             yield key, Given(value, place)
+
+    def _check_has_name(self, declared: Field, raw: _Raw, place: Place, title: str) -> None:
+        """An ID is that of the environment that it was exported from: here it may be something else's."""
+        others = (raw[key][1] for key in declared.keys if key in raw and not key.endswith('_id'))
+        if not any(text_of(node) for node in others):
+            self._problem(place, f'{title}: `{declared.name}` must be a name: IDs differ from one environment to another')
 
     def _filled(self, kind: Kind, key: str, value: Any) -> Any:
         """Raises MissingVariable."""
@@ -218,7 +231,7 @@ class ItemReader:
             declared = kind.keys.get(key)
             if declared is not None and not declared.refers_to:
                 other = by_field.setdefault(declared.name, key)
-                if values[other] != value:
+                if _said(declared, values[other]) != _said(declared, value):
                     tell(key, f'is another key for {shown(other)}, which says something else')
         read = read_settings(kind, values, tell)
         missing_settings(kind, read, given, tell)
@@ -235,6 +248,25 @@ def _keys_alike(kind: Kind, key: str) -> tuple[str, ...]:
     """All keys of the same setting."""
     declared = kind.keys.get(key)
     return declared.keys if declared is not None else (key,)
+
+
+def _said(declared: Field, value: Any) -> Any:
+    """What is stored for a value; the value itself if it is wrong, of which is told elsewhere."""
+    try:
+        return convert_value(declared, value)
+    except ValueError:
+        return value
+
+
+def _means_default(declared: Field) -> bool:
+    """Is an empty text no value of the setting? Classic files have it in place of nothing."""
+    if declared.is_required or declared.refers_to:
+        return False
+    try:
+        convert_value(declared, '')
+    except ValueError:
+        return True
+    return False
 
 
 def _as_setting(kind: Kind, key: str, text: str) -> str:

@@ -44,14 +44,18 @@ class Reader:
         self._may_miss_includes = may_miss_includes
         self._main = Path()
         self._sections: list[Section] = []
+        self._says_nothing = False
         self._read_once: set[_Identity] = set()
         self._chain: list[_Identity] = []
 
     def read(self, path: Path) -> list[Section]:
-        """Sections in the order of files and lines, a file's own before those that it includes. Each file is read once."""
+        """Sections in the order of files and lines, a file's own before those that it includes. Each file is read once.
+
+        A file without any is likely to be the wrong one; but {} says so, which is what an export of nothing is.
+        """
         self._main = path
         self._read(path, None)
-        if not self._sections and not self.problems:
+        if not (self._sections or self.problems or self._says_nothing):
             self._problem(Place(str(path)), 'there is no section in it')
         return self._sections
 
@@ -90,6 +94,7 @@ class Reader:
             self._problem(included_at, text)
 
     def _read_sections(self, path: Path, root: MapNode) -> None:
+        self._says_nothing = not root.pairs
         includes: list[tuple[Place, str]] = []
         for key, node in root.pairs:
             place = Place(str(path), key.line)

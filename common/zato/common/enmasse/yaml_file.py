@@ -8,7 +8,6 @@ from typing import Any, Final
 import yaml
 from yaml.reader import Reader
 
-from zato.common.config.field import shown
 from zato.common.enmasse.nodes import DEEPEST, MOST_NODES, Flaw, ListNode, MapNode, Node, Parsed, ScalarNode, duplicates
 
 _MERGE: Final = '<<'
@@ -103,7 +102,11 @@ class _Builder:
         found = self._anchors.get(anchor or '')
         if found is None:
             is_open = any(item.anchor == anchor for item in self._open)
-            raise _Refused(Flaw(line, f'*{anchor} {"is in itself" if is_open else "has no anchor before it"}'))
+            # Its name is not told where it may be a password: text that was to stand in quotes.
+            what = (
+                f'*{anchor} is in itself' if is_open else 'an alias has no anchor before it; was it text, to be in quotes?'
+            )
+            raise _Refused(Flaw(line, what))
         self._grow(found.size, line)
         self._check_depth(found.height, line)
         self._add(found.node, found.height)
@@ -168,4 +171,4 @@ class _Builder:
 
     def _check_tag(self, tag: str | None, line: int) -> None:
         if tag is not None and tag != '!' and tag not in _TAGS:
-            self.flaws.append(Flaw(line, f'the tag {shown(tag)} is not understood'))
+            self.flaws.append(Flaw(line, 'the tag, which begins with !, is not understood; was it text, to be in quotes?'))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import ClassVar
 
-from zato.common.config.field import is_id, shown
+from zato.common.config.field import shown
 from zato.common.config.kind import Role, find_kind
 from zato.common.exception import BadRequest, NotFound
 from zato.server.admin_api.context import AdminService
@@ -15,7 +15,6 @@ logger = logging.getLogger(__name__)
 
 _DIRECTIONS = ('received', 'sent')
 _MOST, _DEFAULT = 1_000, 100
-_MOST_ID = 2**62
 
 
 class MessagesService(AdminService):
@@ -25,7 +24,7 @@ class MessagesService(AdminService):
         """0 if the request names no object. Raises BadRequest, NotFound."""
         request = self.request.input
         if request.get('object_id'):
-            return self.number('object_id', 0, _MOST_ID)
+            return self.number('object_id')
         if not request.get('kind') and not request.get('name'):
             return 0
         kind = find_kind(str(self.require('kind')))
@@ -44,13 +43,6 @@ class MessagesService(AdminService):
             )
         return str(direction)
 
-    def number(self, key: str, default: int, most: int) -> int:
-        """Raises BadRequest."""
-        raw = self.request.input.get(key) or default
-        if not is_id(raw) or int(raw) > most:
-            raise BadRequest(self.cid, f'`{key}` must be a number from 1 to {most}; got {shown(raw)}', needs_msg=True)
-        return int(raw)
-
 
 class GetList(MessagesService):
     """Messages that channels and connections received and sent, of all servers, the latest first; secrets are masked.
@@ -65,8 +57,8 @@ class GetList(MessagesService):
             cid=str(self.request.input.get('cid') or ''),
             object_id=self.object_id(),
             direction=self.direction(),
-            before_id=self.number('before_id', 0, _MOST_ID),
-            limit=self.number('limit', _DEFAULT, _MOST),
+            before_id=self.number('before_id'),
+            limit=self.number('limit', default=_DEFAULT, most=_MOST),
         )
         self.response.payload = self.context.messages.find(query)
 

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 from sqlalchemy import Connection, Select, select
 
-from zato.common.config.field import Field, is_id, is_variable, shown
+from zato.common.config.field import Field, is_variable, shown
 from zato.common.config.kind import Role, kinds
+from zato.common.config.option import to_bool
 from zato.common.config.stored import StoredObject, without_defaults
 from zato.common.exception import BadRequest
 from zato.common.odb.tables import audit
@@ -41,7 +42,7 @@ class Apply(AdminService):
         if problems:
             raise BadRequest(self.cid, '\n'.join(problems), needs_msg=True)
         configuration = self.context.configuration
-        if self.request.input.get('dry_run'):
+        if self._is_dry_run():
             results, reconnects = configuration.plan(changes)
             self.response.payload = {
                 'results': [result.as_dict(is_plan=True) for result in results],
@@ -53,6 +54,13 @@ class Apply(AdminService):
             'results': [result.as_dict(is_plan=False) for result in outcome.results],
             **outcome.as_dict(),
         }
+
+    def _is_dry_run(self) -> bool:
+        raw = self.request.input.get('dry_run') or False
+        try:
+            return to_bool(raw)
+        except ValueError as e:
+            raise BadRequest(self.cid, f'`dry_run` {e}; got {shown(raw)}', needs_msg=True) from None
 
 
 class Export(AdminService):
@@ -108,21 +116,15 @@ class AuditList(AdminService):
 
     def handle(self) -> None:
         request = self.request.input
-        query = select(audit).order_by(audit.c.event.desc()).limit(self._number('limit', _DEFAULT, _MOST))
+        query = select(audit).order_by(audit.c.event.desc()).limit(self.number('limit', default=_DEFAULT, most=_MOST))
         for key in ('kind', 'name', 'who'):
             if request.get(key):
                 query = query.where(audit.c[key] == str(request[key]))
-        if request.get('object_id'):
-            query = query.where(audit.c.object_id == self._number('object_id', 0, 2**62))
-        if request.get('before_event'):
-            query = query.where(audit.c.event < self._number('before_event', 0, 2**62))
+        if object_id := self.number('object_id'):
+            query = query.where(audit.c.object_id == object_id)
+        if before_event := self.number('before_event'):
+            query = query.where(audit.c.event < before_event)
         self.response.payload = self.context.odb.read(lambda connection: _rows(connection, query))
-
-    def _number(self, key: str, default: int, most: int) -> int:
-        raw = self.request.input.get(key) or default
-        if not is_id(raw) or int(raw) > most:
-            raise BadRequest(self.cid, f'`{key}` must be a number from 0 to {most}; got {shown(raw)}', needs_msg=True)
-        return int(raw)
 
 
 class WorkerList(AdminService):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
+from zato.common.config.field import is_id, shown
 from zato.common.config.kind import Role
 from zato.common.exception import BadRequest, Forbidden
 from zato.server.audit_log.store import AuditStore
@@ -22,6 +23,8 @@ from zato.server.security.rate_limit.limits import RateLimits
 from zato.server.service import Service
 from zato.server.service.store import ServiceStore
 from zato.server.service.workers import WorkerCalls
+
+_MOST_ID: Final = 2**62
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,15 @@ class AdminService(ContextService):
         if value in (None, ''):
             raise BadRequest(self.cid, f'Element missing: {key}', needs_msg=True)
         return value
+
+    def number(self, key: str, *, default: int = 0, most: int = _MOST_ID) -> int:
+        """What the request has under a key, from 1 on; `default` if there is nothing. Raises BadRequest."""
+        raw = self.request.input.get(key)
+        if raw in (None, '', 0):
+            return default
+        if not is_id(raw) or not 1 <= int(raw) <= most:
+            raise BadRequest(self.cid, f'`{key}` must be a number from 1 to {most:,}; got {shown(raw)}', needs_msg=True)
+        return int(raw)
 
 
 def check_role(principal: Principal, role: Role, service: str, cid: str) -> None:

@@ -22,14 +22,15 @@ _BEFORE: Final = 300  #: bytes before something that are looked at for what it i
 
 #: Something of this, in lower case, is in whatever has a secret that is found by what is built in; most messages have none.
 _HINT: Final = re.compile(
-    rb'p(?:ass|wd|in|an)|s(?:ecret|ess|sn)|token|key|auth|c(?:redential|ookie|ard|cnu|v[cv]|sc)|jwt|otp|b(?:earer|asic)|eyj|'
+    rb'p(?:ass|wd|in|an)|s(?:ecret|ess|sn|ig(?:nature)?[^a-z])|assertion|token|key|auth|c(?:redential|ookie|ard|cnu|v[cv]|sc)|jwt|otp|b(?:earer|asic)|eyj|'
     rb'-----begin|://[^/@]*@|%|\\u00'
 )
 
 # A name of up to two words, then a colon or an equals sign.
 _NAME: Final = re.compile(
     rb'(?<![\w.$@%\[\]\x80-\xff-])'
-    rb'((?:[\w.$@%\[\]\x80-\xff-]++ )?+[\w.$@%\[\]\x80-\xff-]++(?:\\+u00[0-7][0-9a-fA-F][\w.$@%\[\]\x80-\xff-]*+)*+)'
+    rb'((?:[\w.$@%\[\]\x80-\xff-]++ (?=[\w.$@%\[\]\x80-\xff-]))?+'
+    rb'[\w.$@%\[\]\x80-\xff-]++(?:\\+u00[0-7][0-9a-fA-F][\w.$@%\[\]\x80-\xff-]*+)*+)'
     rb'(\\*+["\']?+)\s*+(?:=>|[:=])'
 )
 _QUOTE: Final = re.compile(rb'(\\*+)(["\'])')
@@ -55,7 +56,7 @@ _TAG: Final = re.compile(rb'<((?:[\w.\x80-\xff-]++:)?+([\w.\x80-\xff-]++))((?:\s
 _NAMED: Final = re.compile(
     rb'\b(?:name|key|header|field|param(?:eter)?)\\*+["\']?+\s*+[:=]\s*+\\*+["\']?+([^"\'\\\r\n;<>,}]{1,100}+)'
 )
-_NEXT_VALUE: Final = re.compile(rb'\\*+["\']\s*+,\s*+\\*+["\']value\\*+["\']\s*+[:=]\s*+')
+_NEXT_VALUE: Final = re.compile(rb'\\*+["\']\s*+,\s*+\\*+["\']value[A-Za-z]*+\\*+["\']\s*+[:=]\s*+')
 _VALUE_IN_TAG: Final = re.compile(rb'\bvalue\s*+=\s*+(["\'])([^"\']*+)')
 _EMPTY_LINE: Final = re.compile(rb'\r?\n[ \t]*+\r?\n')
 _PART_END: Final = re.compile(rb'\r?\n--')

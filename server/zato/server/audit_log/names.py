@@ -20,12 +20,12 @@ _WORDS: Final = frozenset({
 
 #: Or if it is, without what is no letter, one of these.
 _WHOLE: Final = frozenset(
-    {'auth', 'authdata', 'basicauth', 'bearer', 'ccnumber', 'ccnum', 'cookies', 'pan', 'pass', 'xauth'}
+    {'auth', 'authdata', 'basicauth', 'bearer', 'ccnumber', 'ccnum', 'cookies', 'pan', 'pass', 'sig', 'signature', 'xauth'}
 )
 
 #: Or if that has one of these in it.
 _INSIDE: Final = re.compile(
-    r'passw|passphrase|pwd|secret(?!ar)|authori[sz]ation|credential|cardn(?:umber|um|o$)|session(?:id|key)|sessid|tokens?$|'
+    r'passw|passphrase|pwd|secret(?!ar)|authori[sz]ation|credential|cardn(?:umber|um|o$)|session(?:id|key)|sessid|tokens?$|assertion$|xamzsignature|'
     r'(?:api|access|account|auth|encryption|master|private|secret|service|shared|signing|ssh|subscription)keys?|'
     r'(?:admin|confirm|database|db|ftp|login|mail|my|new|old|root|smtp|user)pass$'
 )

@@ -20,8 +20,9 @@ from zato.common.alarm import Alarms
 from zato.common.config.audit_log import Audited
 from zato.common.odb.database import ODBUnavailable
 from zato.server.audit_log.masking import MARGIN, Masker
-from zato.server.audit_log.store import AuditStore, Direction, Message
+from zato.server.audit_log.store import AuditStore, Direction, Message, storable
 from zato.server.config.cooperation import Slices
+from zato.server.config.runtime import ConfigObject
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,9 @@ _LONGEST: Final = 8_192  #: bytes of `what`
 _ROWS: Final = 500  #: in a batch
 _MANY: Final = 2_000  #: messages that are not waited for further ones with
 _BATCH: Final = 8_000_000  #: bytes of data in one
+
+#: Before the cid of a request, in the ID of what answers it (source: classic Zato).
+ANSWER: Final = 'zrp'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +55,7 @@ class _Waiting(NamedTuple):
     """
 
     at: float
-    kind: str
-    object_id: int
-    name: str
+    item: ConfigObject
     direction: Direction
     cid: str
     msg_id: str
@@ -66,6 +68,10 @@ class _Waiting(NamedTuple):
     limit: int
     keep: int
     names: Collection[str]
+
+    @property
+    def key(self) -> tuple[int, str]:
+        return self.item.id, self.direction
 
 
 class Recorder:
@@ -90,11 +96,8 @@ class Recorder:
 
     def record(
         self,
+        item: ConfigObject,
         *,
-        kind: str,
-        object_id: int,
-        name: str,
-        settings: Audited,
         direction: Direction,
         cid: str,
         msg_id: str = '',
@@ -105,11 +108,12 @@ class Recorder:
         data: bytes | str | None = b'',
         extra_secrets: Collection[str] = (),
     ) -> None:
-        """Keep a message of an object; the caller has looked whether its settings want that. Never waits, never raises.
+        """Keep a message of an object whose settings are Audited; the caller has looked whether they want that.
 
-        remote: address of the other side. what: such as 'POST /path?query'. status: HTTP's. data: None if it is streamed.
-        extra_secrets: names of what is to be masked besides what always is.
+        Never waits, never raises. remote: address of the other side. what: such as 'POST /path?query'. status: HTTP's.
+        data: None if it is streamed. extra_secrets: names of what is to be masked besides what always is.
         """
+        settings: Audited = item.settings
         if direction == 'received':
             limit, keep = settings.max_bytes_per_message_received * _KB, settings.max_len_messages_received
         else:
@@ -121,8 +125,8 @@ class Recorder:
             data = data[: limit + MARGIN]
         self._append(
             _Waiting(
-                time(), kind, object_id, name, direction, cid, msg_id, in_reply_to, remote, what, status, size, data,
-                limit, keep, extra_secrets,
+                time(), item, direction, cid, msg_id, in_reply_to, remote, what, status, size, data, limit, keep,
+                extra_secrets,
             )
         )  # fmt: skip
 
@@ -149,7 +153,7 @@ class Recorder:
         queue = self._queue
         queue.append(waiting)
         self._bytes += len(waiting.data) if waiting.data else 0
-        key = waiting.object_id, waiting.direction
+        key = waiting.key
         self._waiting[key] = self._waiting.get(key, 0) + 1
         if len(queue) == 1:
             self._woken.set()
@@ -158,16 +162,18 @@ class Recorder:
             while len(queue) > self._bounds.messages or self._bytes > self._bounds.bytes:
                 taken = self._take()
                 self._lost += 0 if self._is_outlived(taken) else 1
+            if self._lost and not self._told:  # at once: a write may wait long for an ODB that is locked
+                self._tell()
 
     def _take(self) -> _Waiting:
         taken = self._queue.popleft()
         self._bytes -= len(taken.data) if taken.data else 0
-        self._waiting[taken.object_id, taken.direction] -= 1
+        self._waiting[taken.key] -= 1
         return taken
 
     def _is_outlived(self, taken: _Waiting) -> bool:
         """Do so many newer ones wait that it would not stay?"""
-        return self._waiting[taken.object_id, taken.direction] >= taken.keep
+        return self._waiting[taken.key] >= taken.keep
 
     def _run(self) -> None:
         is_last = False
@@ -212,7 +218,7 @@ class Recorder:
                 continue
             message = self._masked(waiting, slices)
             total += len(message.data)
-            self._keep[waiting.object_id, waiting.direction] = waiting.keep
+            self._keep[waiting.key] = waiting.keep
             self._batch.append(message)
 
     def _masked(self, waiting: _Waiting, slices: Slices) -> Message:
@@ -232,14 +238,14 @@ class Recorder:
             encoding, is_cut = 'text', True
         return Message(
             at=waiting.at,
-            kind=waiting.kind,
-            object_id=waiting.object_id,
-            name=waiting.name,
+            kind=waiting.item.kind,
+            object_id=waiting.item.id,
+            name=waiting.item.name,
             direction=waiting.direction,
-            cid=_clean(waiting.cid),
-            msg_id=_clean(waiting.msg_id),
-            in_reply_to=_clean(waiting.in_reply_to),
-            remote=_clean(waiting.remote),
+            cid=storable(waiting.cid),
+            msg_id=storable(waiting.msg_id),
+            in_reply_to=storable(waiting.in_reply_to),
+            remote=storable(waiting.remote),
             what=what,
             status=waiting.status,
             size=waiting.size,
@@ -264,8 +270,3 @@ class Recorder:
             logger.error('%d message(s) are missing in the audit log', self._told, extra={'action': 'audit_log.lost'})
             self._alarms.end(_SUBJECT)
             self._lost = self._told = 0
-
-
-def _clean(text: str) -> str:
-    """As databases can keep it."""
-    return text.replace('\0', '').encode('utf-8', 'replace').decode()

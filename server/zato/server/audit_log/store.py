@@ -96,6 +96,8 @@ class AuditStore:
 
     def find(self, query: Query) -> list[dict[str, Any]]:
         """The latest first. Once there are 16 MB of data, further messages come without, and say so in `is_left_out`."""
+        if query.cid != storable(query.cid):
+            return []
         return self._odb.read(lambda connection: _found(connection, query))
 
     def clear(self, object_id: int, direction: str = '') -> int:
@@ -165,3 +167,8 @@ def _with_data(connection: Connection, rows: Iterable[Row[Any]]) -> Iterable[dic
         found = dict(row._mapping)
         at = datetime.fromtimestamp(found.pop('at'), UTC).isoformat(timespec='milliseconds')
         yield {'event_id': f'zae{row.id}', 'timestamp': at, **found, 'is_left_out': is_left_out, 'data': data}
+
+
+def storable(text: str) -> str:
+    """As databases can keep it."""
+    return text.replace('\0', '').encode('utf-8', 'replace').decode()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from zato.common.exception import ServiceUnavailable
 from zato.server.channel.accept import ANYTHING, normalize
 from zato.server.channel.cors import CORS
 from zato.server.channel.format.base import DataFormat
@@ -25,6 +26,10 @@ InfoOf = Callable[[int], ChannelInfo]
 NO_LIMIT: Final = 2**62
 
 PARAM = re.compile(r'\{([^{}/]*)\}')
+
+
+class ChannelDown(ServiceUnavailable):
+    """The channel is down; its alarm has told why, and calls, which anybody can make, are not logged"""
 
 
 class Resolve(Protocol):
@@ -68,6 +73,7 @@ class Channel:
     is_gzip: bool = False  #: are responses compressed?
     timeout: float = 0.0  #: seconds that a service may take, 0 for no limit
     max_body: int = NO_LIMIT  #: bytes
+    shown_path: bytes = b''  #: what logs have in place of a request's path; b'' for that path
     audit: Audit | None = None  #: None unless messages are kept in the audit log
     has_full_errors: bool = False  #: is the client told what went wrong inside a service?
     params: tuple[str, ...] = field(init=False)  #: names of the path's parameters, in order

@@ -21,7 +21,7 @@ from zato.common.exception import (
     UnsupportedMediaType,
     ZatoException,
 )
-from zato.server.channel.channel import Channel
+from zato.server.channel.channel import Channel, ChannelDown
 from zato.server.channel.reading import check_length, read_request
 from zato.server.channel.routes import Routes
 from zato.server.channel.writing import headers_of_failed, render_error, with_cors, write_response
@@ -134,7 +134,9 @@ class Pipeline:
         return render_error(status, details, self._invoker.cids.new())
 
     def _match(self, request: Request) -> tuple[Channel, dict[str, str]]:
-        return self._routes.match(_path(request), request.method, request.headers.get(b'accept', b''))
+        found = self._routes.match(_path(request), request.method, request.headers.get(b'accept', b''))
+        request.shown_path = found[0].shown_path or request.path
+        return found
 
     def _preflight(self, request: Request, cid: str) -> Response | None:
         """The answer to a browser that asks whether a page may make a request; None where it is for a service to answer."""
@@ -199,7 +201,7 @@ class Pipeline:
             e = ServiceUnavailable(cid, str(e))
             is_logged = True
         else:
-            is_logged = isinstance(e, _Late)
+            is_logged = isinstance(e, (_Late, ChannelDown))
         if isinstance(e, HTTPException):
             if e.status >= 500 and not is_logged:
                 logger.error(

@@ -9,6 +9,7 @@ from typing import Any
 from zato.common.alarm import Alarms
 from zato.common.config.kind import Kind, kinds
 from zato.common.config.stored import ObjectDown, StoredObject, resolve, without_defaults
+from zato.common.exception import ConfigError
 from zato.server.config.cooperation import Slices
 from zato.server.config.runtime import ConfigObject, Runtime
 
@@ -120,9 +121,14 @@ class ConfigObjects:
         if isinstance(error, ObjectDown):
             self._set_down(item, str(error), 'it is down until that is put right')
         elif error is not None:
-            if item.id not in self._refused:
+            is_explained = isinstance(error, ConfigError)
+            if item.id not in self._refused and not is_explained:
                 logger.error('%s cannot be used', self._title(item), exc_info=error, extra={'action': 'object.failed'})
-            self._set_down(item, f'{type(error).__name__}: {error}', 'save it again, or restart')
+            title = self._title(item)
+            what = (
+                f'{title}: {str(error).removeprefix(f"{title}: ")}' if is_explained else f'{type(error).__name__}: {error}'
+            )
+            self._set_down(item, what, 'save it again, or restart')
             self._refused.add(item.id)
 
     def _by_kind(self, items: Iterable[StoredObject], *, reverse: bool = False) -> list[StoredObject]:

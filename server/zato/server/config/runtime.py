@@ -85,13 +85,7 @@ def make_runtimes(parts: Iterable[object]) -> Mapping[str, Runtime]:
 
 def _find() -> Mapping[str, type[Runtime]]:
     for package in PACKAGES:
-        try:
-            path = importlib.import_module(package).__path__
-        except ModuleNotFoundError as e:
-            if f'{package}.'.startswith(f'{e.name}.'):
-                continue  # there is none of that sort yet
-            raise
-        for info in pkgutil.iter_modules(path):
+        for info in pkgutil.iter_modules(importlib.import_module(package).__path__):
             importlib.import_module(f'{package}.{info.name}')
     return _classes
 

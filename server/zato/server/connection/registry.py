@@ -22,11 +22,8 @@ class OutgoingConnections:
         self._objects = objects
         self._by_id: dict[int, Connection] = {}
 
-    def put(self, id: int, connection: Connection) -> Connection | None:
-        """Returns the one that it takes the place of, if any."""
-        old = self._by_id.get(id)
+    def put(self, id: int, connection: Connection) -> None:
         self._by_id[id] = connection
-        return old
 
     def remove(self, id: int) -> Connection | None:
         """Returns the one that was there, if any."""

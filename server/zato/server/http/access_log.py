@@ -1,7 +1,7 @@
 """logs/http_access.log: a line a request, written in batches since one write a request would cost as much as the answer.
 
 Fields as in classic Zato: client, cid/seconds, "channel", [local time], "method path version", status, size, "-", "agent".
-Paths are logged without their query string, which may hold what nobody should read.
+Paths are logged without their query string, which may hold what nobody should read, nor parameters that are secrets.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class AccessLog:
             return
         self._append(
             f'{request.peer} {response.cid}/{seconds:.6f} "{response.channel}" {self._now()} '
-            f'"{request.method.decode()} {_quoted(request.path)} {request.version.decode()}" '
+            f'"{request.method.decode()} {_quoted(request.shown_path)} {request.version.decode()}" '
             f'{response.status} {size} "-" "{_quoted_agent(request.headers.get(b"user-agent", b"-"))}"'
         )
 

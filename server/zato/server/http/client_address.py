@@ -1,7 +1,8 @@
 """Where a request comes from: the address of the connection, or what a trusted proxy says of it.
 
-Anybody can send the headers in which proxies tell for whom they ask. They count only where the connection is a trusted
-proxy's, and in them what such a proxy has written: each one adds, on the right, the address that called it.
+Anybody can send the headers in which proxies tell for whom they ask. One counts only where the connection is a trusted
+proxy's, and in it what such a proxy has written: each one adds, on the right, the address that called it. There is only
+one that counts, since a proxy that writes one passes others on as clients send them.
 IPv4 addresses have one form, `10.0.0.1`, even where the server listens on IPv6 and sees `::ffff:10.0.0.1`.
 """
 
@@ -11,16 +12,18 @@ from collections.abc import Iterable, Mapping
 
 from zato.common.config.network import Address, parse_address, parse_network
 
-#: The first of them that a request has counts (source: classic Zato).
-_HEADERS = (b'x-zato-forwarded-for', b'x-forwarded-for')
-_MOST = 32  #: addresses of one header that are looked at, from the right
+_MOST = 32  #: addresses of the header that are looked at, from the right
 
 
 class TrustedProxies:
-    """networks: addresses and networks of the proxies, in text. Raises ValueError for what is neither."""
+    """networks: addresses and networks of the proxies, in text. Raises ValueError for what is neither.
 
-    def __init__(self, networks: Iterable[str] = ()) -> None:
+    header: that they write.
+    """
+
+    def __init__(self, networks: Iterable[str] = (), header: str = 'X-Forwarded-For') -> None:
         self._networks = tuple(map(parse_network, networks))
+        self._header = header.lower().encode()
 
     def trusts(self, address: str) -> bool:
         """Is it the address of a trusted proxy?"""
@@ -28,14 +31,14 @@ class TrustedProxies:
         return parsed is not None and self._has(parsed)
 
     def client_of(self, headers: Mapping[bytes, bytes], proxy: str) -> str:
-        """Whom a trusted proxy has a request from: the last address in its headers that is not another such proxy's.
+        """Whom a trusted proxy has a request from: the last address in its header that is not another such proxy's.
 
         It is the first one where all of them are proxies. What is no address is not believed, nor is what was before it.
         headers: names in lower case.
         """
         client = proxy
-        for text in reversed(_listed(headers)):
-            parsed = parse_address(_without_port(text))
+        for text in reversed(_listed(headers.get(self._header, b''))):
+            parsed = parse_address(_address_in(text))
             if parsed is None:
                 break
             client = str(parsed)
@@ -52,16 +55,14 @@ def plain_address(address: str) -> str:
     return address[7:] if address.startswith('::ffff:') and '.' in address else address
 
 
-def _listed(headers: Mapping[bytes, bytes]) -> list[str]:
-    for name in _HEADERS:
-        value = headers.get(name, b'').strip()
-        if value:
-            return [item.strip() for item in value.decode('latin-1').rsplit(',', _MOST)[-_MOST:]]
-    return []
+def _listed(value: bytes) -> list[str]:
+    return [item.strip() for item in value.decode('latin-1').rsplit(',', _MOST)[-_MOST:]]
 
 
-def _without_port(text: str) -> str:
-    """Some proxies write `10.0.0.1:5123` and `[2001:db8::1]:5123`."""
+def _address_in(text: str) -> str:
+    """Some proxies write `10.0.0.1:5123` and `[2001:db8::1]:5123`. A zone, which may be any text, is the proxy's own."""
     if text.startswith('['):
-        return text[1:].partition(']')[0]
-    return text.partition(':')[0] if text.count(':') == 1 else text
+        text = text[1:].partition(']')[0]
+    elif text.count(':') == 1:
+        text = text.partition(':')[0]
+    return text.partition('%')[0]

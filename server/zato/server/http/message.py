@@ -41,17 +41,18 @@ class Request:
     """One whole request, its framing already removed.
 
     method: upper-case as sent. path: raw, percent-encoded, always begins with '/' or is '*'. query: raw, without '?'.
+    shown_path: the path as logs have it, which may leave out secrets.
     headers: lower-case names; repeated headers joined with ', ' (RFC 9110, 5.3; cookies with '; ').
     peer: the client's address as text. received: monotonic seconds when the head was complete.
     """
 
-    __slots__ = ('body', 'headers', 'method', 'path', 'peer', 'query', 'received', 'version')
+    __slots__ = ('body', 'headers', 'method', 'path', 'peer', 'query', 'received', 'shown_path', 'version')
 
     def __init__(
         self, method: bytes, path: bytes, query: bytes, version: bytes, headers: dict[bytes, bytes], peer: str
     ) -> None:
         self.method = method
-        self.path = path
+        self.path = self.shown_path = path
         self.query = query
         self.version = version
         self.headers = headers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from zato.common.component import ServerDirectory, read_info
@@ -39,7 +39,7 @@ class Development:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """name: the server's own, in its cluster. deploy_directories: where services are picked up. sockets: directory of the
-    processes' Unix sockets.
+    processes' Unix sockets. own_secrets: all of secrets.conf.
     """
 
     directory: ServerDirectory
@@ -55,6 +55,7 @@ class Settings:
     get_secret: GetSecret
     sockets: Path
     compile_options: CompileOptions
+    own_secrets: tuple[str, ...] = field(default=(), repr=False)
     development: Development | None = None
 
     @property
@@ -91,6 +92,7 @@ def load_settings(directory: ServerDirectory, key: str = '') -> Settings:
         get_secret=secrets.get,
         user_config={name: directory.repo / path for name, path in conf.user_config.items()},
         sockets=socket_directory(directory.work),
+        own_secrets=tuple(secrets.all()),
         compile_options=CompileOptions(
             rules=rules_from(read_simple_io_conf(directory.repo / 'simple-io.conf')),
             schemas=directory.repo / 'schema' / 'json',

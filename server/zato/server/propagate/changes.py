@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from zato.common.config.field import clean_name, is_variable, shown
+from zato.common.config.field import Field, clean_name, is_variable, shown
 from zato.common.config.kind import kinds
 from zato.common.config.option import to_bool
 from zato.common.config.stored import (
@@ -162,9 +162,14 @@ class ChangeSet:
             self._problem(change, f'{text}, first in {other}' if other else text, Conflict)
         plan.before.setdefault(id, before)
         plan.places.setdefault(id, change.place)
-        kept = {name: value for name, value in given.items() if value or name not in change.kind.secrets}
+        self._check_version(change, before)
+        kept = {name: value for name, value in given.items() if self._is_put(change.kind.fields[name], value)}
         self._plan_edit(replace(change, is_active=True if change.is_active is None else change.is_active), kept, before)
         return id
+
+    def _is_put(self, declared: Field, value: Any) -> bool:
+        """Secrets that are not given stay, and so does what only the server sets."""
+        return bool(value or not declared.is_secret) and (self._is_system or not declared.is_read_only)
 
     def _plan_edit(self, change: Change, given: dict[str, Any], before: StoredObject) -> None:
         kind = change.kind

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Table, bindparam, delete, insert, update
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
 from zato.common.config.stored import StoredObject
-from zato.common.odb.tables import config_key, config_object, config_reference
+from zato.common.odb.tables import config_key, config_object, config_reference, security_token
 
 
 def write_objects(
@@ -27,9 +27,25 @@ def write_objects(
     # Two may swap their names.
     _update(connection, [{'id_': new.id, 'name_': f' {new.id}'} for old, new in edited if old.name != new.name])
     _update(connection, [{f'{key}_': value for key, value in _row(new).items() if key != 'kind'} for _, new in edited])
+    # Not before: who gives a token has the definition's row locked meanwhile.
+    _end_tokens(connection, [new.id for old, new in edited if _ends_tokens(old, new)])
     _insert(connection, config_object, [_row(item) for id, item in after.items() if id not in before])
     for table, rows in ((config_key, keys), (config_reference, references)):
         _insert(connection, table, [row for row in rows if row['object_id'] in after])
+
+
+def _ends_tokens(old: StoredObject, new: StoredObject) -> bool:
+    """For good: they do not live on if the definition is made what it was before. Tokens of deleted ones go with its row."""
+    if new.kind != 'security_jwt':
+        return False
+    return not new.is_active or any(old.settings[name] != new.settings[name] for name in ('username', 'password'))
+
+
+def _end_tokens(connection: Connection, definitions: Iterable[int]) -> None:
+    """In the order in which their lives are written: neither waits for rows of the other's that are locked."""
+    for id in definitions:
+        ordered = select(security_token.c.id).where(security_token.c.object_id == id).order_by(security_token.c.id)
+        connection.execute(delete(security_token).where(security_token.c.id.in_(ordered.with_for_update())))
 
 
 def _delete(connection: Connection, table: Table, column: str, ids: Iterable[int]) -> None:

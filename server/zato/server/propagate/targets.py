@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from zato.common.config.field import clean_name, shown
+from zato.common.config.field import clean_name, is_variable, shown
 from zato.common.config.kind import kinds
 from zato.common.config.option import nearest
 from zato.common.config.stored import Target
@@ -68,6 +68,8 @@ class Targets:
 
     def hint(self, name: str, kinds_: Iterable[str]) -> str:
         """The name that may be meant, in the first few problems: others wait for their turn to write."""
+        if is_variable(name):
+            return '; it must be a name, not a variable'
         if len(self._plan.problems) >= _MOST_HINTS:
             return ''
         return nearest(name, [known for kind in kinds_ for known in self._all_names(kind)])

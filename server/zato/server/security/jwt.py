@@ -135,7 +135,7 @@ class LogIns:
         return found.definition.id if found is not None else 0
 
     def log_in(self, username: str, password: str) -> str | None:
-        """A new token; None if the credentials are wrong, which takes as long whichever of the two is.
+        """A new token; None if the credentials are wrong, or no longer right, which takes as long whichever is wrong.
 
         Raises ServiceUnavailable.
         """

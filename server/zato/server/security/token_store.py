@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from sqlalchemy import Connection, Double, bindparam, delete, exists, insert, select, update
+from sqlalchemy import Connection, Double, bindparam, delete, insert, literal, select, update
 
 from zato.common.clock import SYSTEM_CLOCK, Clock
 from zato.common.odb.tables import config_object
@@ -25,10 +25,14 @@ class TokenStore:
         self._writer = writer
         self._clock = clock
 
-    def add(self, row_id: str, definition: int, seconds: float) -> None:
-        """A new token that lives that long."""
-        values = {'id': row_id, 'object_id': definition, 'expires': self._odb.database.now + seconds}
-        self._odb.write(lambda connection: connection.execute(insert(table).values(values)), timeout=_TIMEOUT)
+    def add(self, row_id: str, definition: int, seconds: float) -> bool:
+        """A new token that lives that long. False if the definition is not active any more, or gone."""
+        values = select(literal(row_id), config_object.c.id, self._odb.database.now + seconds)
+        is_active = (config_object.c.id == definition) & config_object.c.is_active
+        # With the row locked, who makes it inactive ends this token, too, or has done so before it is given.
+        query = values.where(is_active).with_for_update(read=True)
+        statement = insert(table).from_select(['id', 'object_id', 'expires'], query).returning(table.c.id)
+        return self._odb.write(lambda connection: connection.execute(statement).first() is not None, timeout=_TIMEOUT)
 
     def life_of(self, row_id: str) -> float | None:
         """Seconds that it has left, 0 or less if it has expired; None if it was never given, or is gone."""
@@ -64,12 +68,6 @@ class TokenStore:
             return ledger.add(Entry(kind='security_jwt', object_id=definition, name=name, action='log-out'))
 
         return self._writer.write(work, actor)[0]
-
-    def remove_of_inactive(self, definitions: Sequence[int]) -> None:
-        """End the lives of all tokens of those among these definitions that are not active, or not any more there."""
-        is_active = exists().where(config_object.c.id == table.c.object_id, config_object.c.is_active)
-        statement = delete(table).where(table.c.object_id.in_(definitions), ~is_active)
-        self._odb.write(lambda connection: connection.execute(statement))
 
     def _prolong(self, connection: Connection, ends: Mapping[str, float]) -> set[str]:
         ids = sorted(ends)  # in one order everywhere, or two workers could wait for each other's rows

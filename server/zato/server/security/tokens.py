@@ -74,16 +74,19 @@ class Tokens:
         self._store = store
         self._due: dict[str, Life] = {}  # whose row is to be written
         self._limits: dict[int, float] = {}  # definitions → seconds that their tokens may have left
-        self._inactive: set[int] = set()  # definitions whose tokens are to be ended
         self._woken = Event()
         self._greenlet: gevent.Greenlet[..., None] | None = None
 
-    def give(self, username: str, definition: int, version: str, ttl: float) -> str:
-        """A new token. version: of the definition's credentials. Raises ODBUnavailable."""
+    def give(self, username: str, definition: int, version: str, ttl: float) -> str | None:
+        """A new token; None if the definition is not active any more, or gone. Raises ODBUnavailable.
+
+        version: of the definition's credentials.
+        """
         claims = Claims(
             username=username, definition=definition, version=version, token_id=secrets.token_urlsafe(_TOKEN_BYTES)
         )
-        self._store.add(claims.row_id, definition, ttl + slack_of(ttl))
+        if not self._store.add(claims.row_id, definition, ttl + slack_of(ttl)):
+            return None
         return self.codec.encode(claims, int(self.clock.utcnow().timestamp()))
 
     def life_of(self, claims: Claims, ttl: float) -> Life | None:
@@ -112,11 +115,6 @@ class Tokens:
         self._limits[definition] = ttl + slack_of(ttl)
         self._woken.set()
 
-    def end_all_of_inactive(self, definition: int) -> None:
-        """In the background, all tokens that a definition has given, provided that it still is not active then."""
-        self._inactive.add(definition)
-        self._woken.set()
-
     def start(self) -> None:
         self._greenlet = gevent.spawn(self._run)
 
@@ -134,10 +132,6 @@ class Tokens:
 
     def write(self) -> None:
         """All that is to be written. Raises ODBUnavailable; it is tried again then."""
-        if self._inactive:
-            inactive = sorted(self._inactive)
-            self._store.remove_of_inactive(inactive)
-            self._inactive.difference_update(inactive)
         if self._due:
             due = list(self._due.values())
             ends = {life.row_id: life.used + life.ttl + slack_of(life.ttl) for life in due}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Final
 
-from zato.common.exception import ElementMissing
+from zato.common.exception import ConnectionMissing, ElementMissing
 from zato.server.service.base import Service
 
 _ID: Final = 'id'
@@ -66,8 +66,11 @@ class RESTAdapter(Service):
 
     def handle(self) -> None:
         """Raises ElementMissing, and whatever `rest_call` does."""
+        conn_name = self.get_conn_name()
+        if not conn_name:
+            raise ConnectionMissing(self.cid, f'Service {self.name} does not say what it calls: give it a `conn_name`')
         self.response.payload = self.rest_call(
-            self.get_conn_name(),
+            conn_name,
             method=self.get_method(),
             data=self.get_request(),
             params=self._params(),

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from zato.common.config import classic_http
 from zato.common.config.audit_log import Audited
 from zato.common.config.field import reference, references, setting
 from zato.common.config.kind import kind
@@ -83,25 +84,15 @@ def check_url_path(path: Any) -> None:
     is_top_level_command=True,
     check=check_together,
     ignored={
+        **classic_http.IGNORED,
+        'host': ('', None),
         'pool_size': None,
         'ping_method': None,
         'timeout': None,
-        'serialization_type': ('string', ''),
         'soap_action': ('', None),
         'soap_version': None,
-        'has_rbac': (False,),
-        'sec_use_rbac': (False,),
-        'service_whitelist': ([], '', None),
-        'is_internal': (False,),
-        'cache_id': (None, '', 0),
-        'cache_name': (None, ''),
-        'cache_expiry': (None, 0),
-        'data_encoding': None,
-        'should_parse_on_input': (False,),
-        'should_validate': (False,),
-        'should_return_errors': (False,),
-        'hl7_version': None,
-        'json_path': (None, ''),
+        'sec_tls_ca_cert_id': None,
+        'sec_tls_ca_cert_name': None,
     },
 )
 @dataclass(frozen=True, slots=True, kw_only=True)

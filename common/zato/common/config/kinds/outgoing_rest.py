@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from zato.common.config import classic_http
 from zato.common.config.audit_log import Audited
 from zato.common.config.field import reference, setting
 from zato.common.config.kind import kind
@@ -31,6 +32,10 @@ def check_address(value: Any) -> None:
         raise ValueError('must not have a user name or a password; a security definition is the place for them')
     if '#' in value:
         raise ValueError('must not have a fragment')
+    try:
+        parts.hostname.encode('idna')
+    except UnicodeError:
+        raise ValueError(f'must not have a name that no host can have, {parts.hostname}') from None
 
 
 def check_host(value: Any) -> None:
@@ -63,21 +68,22 @@ def check_url_path(value: Any) -> None:
     operations=('get-list', 'get', 'create', 'edit', 'delete', 'ping'),
     connects=True,
     ignored={
+        **classic_http.IGNORED,
+        'service': ('', None),
+        'service_name': ('', None),
+        'service_id': ('', 0, None),
+        'security_groups': ([], '', None),
         'method': None,
-        'serialization_type': ('string', ''),
-        'is_wrapper': (False,),
-        'wrapper_type': ('', None),
-        'is_internal': (False,),
         'merge_url_params_req': None,
         'url_params_pri': None,
         'params_pri': None,
-        'has_rbac': (False,),
-        'sec_use_rbac': (False,),
-        'cache_id': (None, '', 0),
-        'cache_name': (None, ''),
-        'cache_expiry': (None, 0),
-        'http_accept': ('', '*/*', None),
         'match_slash': None,
+        'http_accept': ('', '*/*', None),
+        'content_encoding': ('', None),
+        'is_rate_limit_active': (False,),
+        'rate_limit_type': None,
+        'rate_limit_def': None,
+        'rate_limit_check_parent_def': None,
     },
 )
 @dataclass(frozen=True, slots=True, kw_only=True)

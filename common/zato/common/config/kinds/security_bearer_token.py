@@ -12,9 +12,9 @@ from zato.common.config.kinds.outgoing_rest import check_address
 
 def check_extra_fields(value: Any) -> None:
     """Raises ValueError."""
-    for line in filter(None, map(str.strip, value.splitlines())):
-        if not line.partition('=')[0].strip() or '=' not in line:
-            raise ValueError(f'must have a line key=value for each field, not `{line}`')
+    for number, line in enumerate(value.splitlines(), 1):
+        if line.strip() and not ('=' in line and line.partition('=')[0].strip()):
+            raise ValueError(f'must have a line key=value for each field, which line {number} is not')
 
 
 @kind(
@@ -42,7 +42,11 @@ class SecurityBearerToken:
     client_id_field: str = setting('client_id', label='Client ID field', help='The name that the client ID goes by')
     client_secret_field: str = setting('client_secret', label='Client secret field', help='The name that the secret goes by')
     extra_fields: str = setting(
-        '', label='Extra fields', help='What else is sent, one key=value a line', is_multiline=True, check=check_extra_fields
+        '',
+        label='Extra fields',
+        help='What else is sent, one key=value a line; they are shown, so with a secret among them, let all of it be $NAME',
+        is_multiline=True,
+        check=check_extra_fields,
     )
     data_format: str = setting(
         'form', label='Data format', help='What the request is made as; RFC 6749 wants a form', choices=('form', 'json')

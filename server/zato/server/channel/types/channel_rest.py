@@ -12,7 +12,7 @@ from zato.common.config.stored import StoredObject
 from zato.common.exception import Conflict, NotFound, ServiceUnavailable
 from zato.server.audit_log.recorder import Recorder
 from zato.server.channel.audit import ChannelAudit
-from zato.server.channel.channel import NO_LIMIT, Channel
+from zato.server.channel.channel import NO_LIMIT, PARAM, Channel, ChannelDown
 from zato.server.channel.cors import CORS
 from zato.server.channel.format.registry import data_format
 from zato.server.channel.routes import Routes
@@ -47,10 +47,16 @@ class RESTChannels(Runtime):
         self._recorder = recorder
         self._channels: dict[int, Channel] = {}
         self._held: dict[int, Channel] = {}
+        self._guessed: set[int] = set()  # of those that are held, some may be for other requests
 
     def start(self, item: ConfigObject) -> None:
         channel = self._make(item)
-        self._routes.add(channel)
+        try:
+            self._routes.add(channel)
+        except Conflict:
+            if not self._give_way(channel):
+                raise
+            self._routes.add(channel)
         self._channels[item.id] = channel
         self._limits.put(item)
 
@@ -61,11 +67,17 @@ class RESTChannels(Runtime):
             self._limits.remove(item)
 
     def hold(self, item: StoredObject) -> None:
-        """Its path answers 503: without that, a less specific channel might answer there, and let others in."""
+        """Its path answers 503: without that, a less specific channel might answer there, and let others in.
+
+        Where a variable should say for which requests, that is so for all of which no channel of the same path is certain.
+        """
         settings = item.settings
         path, method, accept = settings['url_path'], settings.get('method', ''), settings.get('http_accept', '*/*')
-        if is_variable(path) or is_variable(method) or is_variable(accept):
+        if is_variable(path):
             return
+        if is_variable(method) or is_variable(accept):
+            self._guessed.add(item.id)
+            method, accept = '' if is_variable(method) else method, '*/*' if is_variable(accept) else accept
         channel = Channel(
             name=item.name,
             path=path,
@@ -74,6 +86,7 @@ class RESTChannels(Runtime):
             match_slash=settings.get('match_slash', True),
             resolve=_down,
             format=data_format(''),
+            shown_path=self._shown_path(path),
         )
         try:
             self._routes.add(channel)
@@ -82,9 +95,17 @@ class RESTChannels(Runtime):
         self._held[item.id] = channel
 
     def release(self, id: int) -> None:
+        self._guessed.discard(id)
         channel = self._held.pop(id, None)
         if channel is not None:
             self._routes.remove(channel)
+
+    def _give_way(self, channel: Channel) -> bool:
+        """Let go of what is held in the channel's place by mere guess. False if nothing is."""
+        found = [id for id in self._guessed & self._held.keys() if _place_of(self._held[id]) == _place_of(channel)]
+        for id in found:
+            self.release(id)
+        return bool(found)
 
     def _make(self, item: ConfigObject) -> Channel:
         settings = item.settings
@@ -111,6 +132,7 @@ class RESTChannels(Runtime):
             is_gzip=settings.content_encoding == 'gzip',
             timeout=settings.service_timeout,
             max_body=settings.max_body or NO_LIMIT,
+            shown_path=self._shown_path(settings.url_path),
             cors=_cors(settings),
             audit=self._audit(item, service.name),
         )
@@ -120,6 +142,10 @@ class RESTChannels(Runtime):
         if settings.is_audit_log_received_active or settings.is_audit_log_sent_active:
             return ChannelAudit(self._recorder, item, lambda: self._services.get(service))
         return None
+
+    def _shown_path(self, path: str) -> bytes:
+        """A path such as /reset/{token} is shown as it is configured, without what clients fill in."""
+        return path.encode() if any(map(self._recorder.masker.is_secret, PARAM.findall(path))) else b''
 
     def _security(self, settings: ChannelREST) -> Authenticator | None:
         own = self._definitions.get(settings.security) if settings.security else None
@@ -184,8 +210,13 @@ def _cors(settings: ChannelREST) -> CORS | None:
     )
 
 
+def _place_of(channel: Channel) -> tuple[str, str, str]:
+    """What no two channels have."""
+    return PARAM.sub('{}', channel.path), channel.method, channel.http_accept
+
+
 def _down(params: dict[str, str], cid: str) -> CompiledService:
-    raise ServiceUnavailable(cid, 'The channel is down; the log of the server says why')
+    raise ChannelDown(cid, 'The channel is down; the log of the server says why')
 
 
 class _Resolve:

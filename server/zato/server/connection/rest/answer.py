@@ -1,17 +1,18 @@
 """The head and the framing of an answer, read strictly, so that a broken or hostile server cannot do harm.
 
-urllib3 reads answers with http.client, which takes almost anything for an answer, and asks the socket for as much as the
-server has. Here, what is not HTTP/1.x is an error, all lengths have limits, and other greenlets have their turn.
+http.client, which reads the rest, takes almost anything for an answer, and asks the socket for as much as the server has.
+Here, what is not HTTP/1.x is an error, all lengths have limits, and other greenlets have their turn.
 """
 
 from __future__ import annotations
 
 import io
 import re
-from http.client import HTTPMessage, HTTPResponse, RemoteDisconnected
+from http.client import HTTPResponse, RemoteDisconnected
 from typing import Final, cast
 
 from gevent import socket
+from urllib3 import HTTPHeaderDict
 
 from zato.common.exception import AnswerCutOff, AnswerTooLarge, InvalidAnswer
 from zato.server.config.cooperation import Slices
@@ -63,7 +64,7 @@ class Wire(io.RawIOBase):
 
 
 class Answer(HTTPResponse):
-    """One answer, as http.client reads it for urllib3. max_body: bytes that its body may have, decompressed."""
+    """One answer, as http.client reads it. fields: its headers. max_body: bytes that its body may have, decompressed."""
 
     fp: io.BufferedReader | None  # type: ignore[assignment] # it is None once all has been read
 
@@ -88,9 +89,9 @@ class Answer(HTTPResponse):
         self.version = 10 if version == 0 else 11
         self.code = self.status = status
         self.reason = reason
-        self.headers = self.msg = HTTPMessage()
+        self.fields = HTTPHeaderDict()
         for name, value in fields:
-            self.headers.set_raw(name, value)
+            self.fields.add(name, value)
         self._frame(fields)
 
     def _read_status_line(self) -> tuple[int, int, str]:

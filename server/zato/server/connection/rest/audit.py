@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from zato.server.audit_log.recorder import Recorder
+from zato.server.audit_log.recorder import ANSWER, Recorder
 from zato.server.config.runtime import ConfigObject
 from zato.server.connection.rest.message import Inbound, Outbound
-
-_ANSWER = 'zrp'  #: begins IDs of answers (source: classic Zato)
 
 
 class CallAudit:
     """item: of kind outgoing_rest. Each call is a message sent, and its answer one received; retries are not."""
 
-    def __init__(self, item: ConfigObject, recorder: Recorder) -> None:
+    def __init__(self, item: ConfigObject, recorder: Recorder, params: Iterable[str]) -> None:
+        """params: names of those that each call fills into the path."""
         self._item = item
         self._recorder = recorder
+        settings = item.settings
+        has_secrets = any(map(recorder.masker.is_secret, params))
+        self._path = urlsplit(settings.host).path.rstrip('/') + settings.url_path if has_secrets else ''
 
     def sent(self, request: Outbound, cid: str) -> None:
         item = self._item
         if item.settings.is_audit_log_sent_active:
             self._recorder.record(
-                kind=item.kind,
-                object_id=item.id,
-                name=item.name,
-                settings=item.settings,
+                item,
                 direction='sent',
                 cid=cid,
                 msg_id=cid,
                 remote=urlsplit(request.url).netloc,
-                what=_what(request),
+                what=self._what(request),
                 data=request.body,
             )
 
@@ -38,22 +38,22 @@ class CallAudit:
         item = self._item
         if item.settings.is_audit_log_received_active:
             self._recorder.record(
-                kind=item.kind,
-                object_id=item.id,
-                name=item.name,
-                settings=item.settings,
+                item,
                 direction='received',
                 cid=cid,
-                msg_id=f'{_ANSWER}{cid}',
+                msg_id=f'{ANSWER}{cid}',
                 in_reply_to=cid,
                 remote=urlsplit(inbound.url).netloc,
-                what=_what(request),
+                what=self._what(request),
                 status=inbound.status,
                 data=inbound.body,
             )
 
+    def _what(self, request: Outbound) -> str:
+        """The method and the path with its query string; secrets in that are masked where it is written.
 
-def _what(request: Outbound) -> str:
-    """The method and the path with its query string; secrets are masked where it is written."""
-    parts = urlsplit(request.url)
-    return f'{request.method} {parts.path or "/"}{"?" if parts.query else ""}{parts.query}'
+        Of a path such as /reset/{token}, only that is told.
+        """
+        parts = urlsplit(request.url)
+        query = parts.query if '?' not in self._path else ''
+        return f'{request.method} {self._path or parts.path or "/"}{"?" if query else ""}{query}'

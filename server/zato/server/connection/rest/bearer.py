@@ -16,6 +16,7 @@ import msgspec
 from zato.common.clock import SYSTEM_CLOCK, Clock
 from zato.common.config.kinds.security_bearer_token import SecurityBearerToken
 from zato.common.exception import CallFailed, CallTimeout, Inactive, RequestInvalid, TokenRefused, TokenUnavailable
+from zato.server.connection.rest.headers import USER_AGENT
 from zato.server.connection.rest.transport import Inbound, Outbound, Transport
 from zato.server.connection.rest.url import form
 
@@ -29,7 +30,7 @@ _TOKEN: Final = re.compile(r'[\x21-\x7e]+').fullmatch
 _ERRORS: Final = frozenset(  # RFC 6749, 5.2; anything else might repeat what was sent
     {'invalid_request', 'invalid_client', 'invalid_grant', 'unauthorized_client', 'unsupported_grant_type', 'invalid_scope'}
 )
-_HEADERS: Final = {'form': 'application/x-www-form-urlencoded', 'json': 'application/json'}
+_CONTENT_TYPES: Final = {'form': 'application/x-www-form-urlencoded', 'json': 'application/json'}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,8 @@ class BearerTokens:
         body = (
             msgspec.json.encode(fields) if is_json else form(list(fields.items()), lambda name, value: str(value)).encode()
         )
-        headers = {'Content-Type': _HEADERS[settings.data_format], 'Accept': 'application/json'}
+        content_type = _CONTENT_TYPES[settings.data_format]
+        headers = {'User-Agent': USER_AGENT, 'Accept': 'application/json', 'Content-Type': content_type}
         return Outbound(method='POST', url=settings.auth_server_url, headers=headers, body=body)
 
     def _read(self, inbound: Inbound, asked: float) -> _Token:

@@ -11,9 +11,9 @@ from typing import Final
 import gevent
 
 from zato.common.clock import SYSTEM_CLOCK
+from zato.common.config.kind import kinds
 from zato.common.config.kinds.outgoing_rest import OutgoingREST
 from zato.common.exception import CallFailed, CallTimeout, Inactive, PoolExhausted, RequestInvalid
-from zato.common.version import version
 from zato.server.config.runtime import ConfigObject
 from zato.server.connection.rest.ask import Ask, Context
 from zato.server.connection.rest.audit import CallAudit
@@ -22,12 +22,13 @@ from zato.server.connection.rest.breaker import Breaker
 from zato.server.connection.rest.codecs import Surroundings
 from zato.server.connection.rest.content import Bodies, Body
 from zato.server.connection.rest.credentials import Credentials, Definitions
-from zato.server.connection.rest.headers import checked, trace_headers
+from zato.server.connection.rest.headers import USER_AGENT, checked, trace_headers
+from zato.server.connection.rest.message import WITHOUT_BODY
 from zato.server.connection.rest.response import RESTResponse
 from zato.server.connection.rest.retry import Retries
 from zato.server.connection.rest.soap import SOAP
 from zato.server.connection.rest.transport import Inbound, Outbound, Transport
-from zato.server.connection.rest.url import Target, without_query
+from zato.server.connection.rest.url import Target
 
 logger = logging.getLogger('zato.rest.out')
 
@@ -37,8 +38,6 @@ Send = Callable[[Outbound, float | None], Inbound]
 _UNAUTHORIZED: Final = 401
 _DOWN: Final = frozenset({502, 503, 504})  #: statuses that say that the target is not there
 _OWN_FAULT: Final = (PoolExhausted, RequestInvalid)  #: says nothing of the target
-_WITHOUT_BODY: Final = frozenset({'GET', 'HEAD', 'DELETE', 'OPTIONS'})
-_USER_AGENT: Final = f'Zato/{version}'
 
 
 class RESTConnection:
@@ -60,7 +59,7 @@ class RESTConnection:
         settings: OutgoingREST = item.settings
         self.id = item.id
         self.name = item.name
-        self.title = f'Outgoing REST connection `{item.name}`'
+        self.title = kinds()[item.kind].title(item.name)
         self.is_active = item.is_active
         self.settings = settings
         self._codecs = surroundings.codecs
@@ -73,7 +72,7 @@ class RESTConnection:
         soap = SOAP(self.title, settings.soap_version, settings.soap_action) if settings.soap_version else None
         self._bodies = Bodies(self.title, settings.data_format, soap, self._codecs)
         self._headers = {
-            'User-Agent': _USER_AGENT,
+            'User-Agent': USER_AGENT,
             'Accept': '*/*',
             'X-Zato-Component': surroundings.component,
             **(soap.headers if soap is not None else {}),
@@ -81,53 +80,49 @@ class RESTConnection:
         self._content_type = checked(self.title, {'Content-Type': settings.content_type})['Content-Type'] or ''
         is_audited = settings.is_audit_log_sent_active or settings.is_audit_log_received_active
         recorder = surroundings.recorder if is_audited else None
-        self._audit = CallAudit(item, recorder) if recorder is not None else None
-        self._running = 0
-        self._is_closing = False
+        self._audit = CallAudit(item, recorder, self._target.params) if recorder is not None else None
 
     def call(self, ask: Ask, context: Context) -> RESTResponse:
         """The answer, whatever its status.
 
         Raises Inactive, RequestInvalid, CallFailed and its subclasses, ConnectionMissing for an unknown security definition.
         """
-        self._check_active()
+        ask = self._checked(ask)
         data = ask.data if ask.json is None else ask.json
-        headers = checked(self.title, ask.headers or {})
+        headers = ask.headers or {}
         own = next((str(value) for name, value in headers.items() if name.lower() == 'content-type' and value), '')
         content_type = own or (self._content_type if ask.json is None else '')
         body = self._bodies.json(data) if ask.json is not None else self._bodies.make(data, content_type)
         if content_type:
             body = body._replace(content_type=content_type)
-        has_type = bool(body.data or content_type) or ask.method not in _WITHOUT_BODY
-        return self._send(ask, context, self._target.url(ask.params), body if has_type else None, headers)
+        has_type = bool(body.data or content_type) or ask.method not in WITHOUT_BODY
+        return self._send(ask, context, self._target.url(ask.params), body if has_type else None)
 
     def upload(self, ask: Ask, context: Context, body: Body) -> RESTResponse:
         """As `call`, with a body that is made already."""
-        self._check_active()
-        return self._send(ask, context, self._target.url(ask.params), body, checked(self.title, ask.headers or {}))
+        return self._send(self._checked(ask), context, self._target.url(ask.params), body)
 
     def ping(self, context: Context, path: str = '/') -> RESTResponse:
         """Is it there? Once, active or not, whatever the circuit breaker says. path: what is asked for, below the host."""
         ask = Ask(method=self.settings.ping_method)
         deadline = self._deadline(ask, context)
-        request = self._request(ask, context, self._target.at(path), None, {})
+        request = self._request(ask, context, self._target.at(path), None)
         return self._answered(self._authorized(ask, request, deadline, self._transport.send), ask, context)
 
     def close(self) -> None:
         """Idle connections are closed now, others when the calls that run have ended."""
-        self._is_closing = True
-        if not self._running:
-            self._transport.close()
+        self._transport.close()
 
-    def _check_active(self) -> None:
+    def _checked(self, ask: Ask) -> Ask:
+        """Raises Inactive, RequestInvalid."""
         if not self.is_active:
             raise Inactive(self.name, msg=f'{self.title} is inactive')
+        return replace(ask, headers=checked(self.title, ask.headers)) if ask.headers else ask
 
-    def _send(self, ask: Ask, context: Context, url: str, body: Body | None, headers: dict[str, str | None]) -> RESTResponse:
+    def _send(self, ask: Ask, context: Context, url: str, body: Body | None) -> RESTResponse:
         deadline = self._deadline(ask, context)
-        request = self._request(ask, context, url, body, headers)
+        request = self._request(ask, context, url, body)
         audit = self._audit
-        self._running += 1
         try:
             if audit is not None:
                 audit.sent(request, context.cid)
@@ -138,10 +133,6 @@ class RESTConnection:
         except CallFailed as e:
             logger.warning('%s', e.msg, extra={'action': 'rest.out.failed', 'cid': context.cid})
             raise
-        finally:
-            self._running -= 1
-            if self._is_closing and not self._running:
-                self._transport.close()
 
     def _deadline(self, ask: Ask, context: Context) -> float | None:
         """Monotonic seconds. Raises CallTimeout if it has passed."""
@@ -153,7 +144,7 @@ class RESTConnection:
             limits.append(context.deadline)
         return min(limits) if limits else None
 
-    def _request(self, ask: Ask, context: Context, url: str, body: Body | None, headers: dict[str, str | None]) -> Outbound:
+    def _request(self, ask: Ask, context: Context, url: str, body: Body | None) -> Outbound:
         lines: dict[str, str | None] = {
             **self._headers,
             **checked(self.title, {'X-Zato-CID': context.cid}),
@@ -162,9 +153,9 @@ class RESTConnection:
         }
         if body is not None:
             lines['Content-Type'] = body.content_type
-        if headers:
-            given = {name.lower() for name in headers}
-            lines = {name: value for name, value in lines.items() if name.lower() not in given} | headers
+        if ask.headers:
+            given = {name.lower() for name in ask.headers}
+            lines = {name: value for name, value in lines.items() if name.lower() not in given} | {**ask.headers}
         sent = {name: value for name, value in lines.items() if value is not None}
         data = body.data if body is not None else b''
         return Outbound(method=ask.method, url=url, headers=sent, body=data, follows_redirects=ask.allow_redirects)
@@ -174,8 +165,9 @@ class RESTConnection:
         credentials = self._definitions.by_name(ask.sec_def_name) if ask.sec_def_name else self._credentials
         if credentials is None:
             return send(request, deadline)
-        if credentials.name.lower() in map(str.lower, request.headers):  # the service has its own
-            return send(replace(request, private_headers=frozenset({credentials.name.lower()})), deadline)
+        name = credentials.name.lower()
+        if ask.headers and name in map(str.lower, ask.headers):  # the service has its own, or wants none
+            return send(replace(request, private_headers=frozenset({name})), deadline)
         scopes = scopes_of(ask.auth_scopes or '')
         value = credentials.value(scopes, deadline)
         inbound = send(_with(request, credentials.name, value), deadline)
@@ -201,7 +193,7 @@ class RESTConnection:
 
     def _answered(self, inbound: Inbound, ask: Ask, context: Context) -> RESTResponse:
         extra = {'action': 'rest.out', 'cid': context.cid}
-        where, status, seconds = without_query(inbound.url), inbound.status, inbound.seconds
+        where, status, seconds = self._target.shown(inbound.url), inbound.status, inbound.seconds
         logger.debug('%s: %s %s: %d in %.3f s', self.title, ask.method, where, status, seconds, extra=extra)
         response = RESTResponse(
             inbound, title=self.title, cid=context.cid, data_format=self.settings.data_format, codecs=self._codecs

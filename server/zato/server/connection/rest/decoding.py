@@ -6,8 +6,6 @@ import zlib
 from collections.abc import Iterator
 from typing import Final
 
-from urllib3.response import HTTPResponse
-
 from zato.common.exception import AnswerCutOff, InvalidAnswer
 from zato.server.connection.rest.answer import Answer, too_large
 from zato.server.connection.rest.failure import Broken
@@ -18,19 +16,21 @@ _GZIP_OR_ZLIB: Final = 47  #: wbits with which zlib finds out itself
 _RAW: Final = -15
 
 
-def read_body(response: HTTPResponse, answer: Answer, limit: int) -> bytes:
-    """All of it, `limit` bytes at most. Raises Broken, and what urllib3 raises."""
-    inflate = _inflate_for(response.headers.get('content-encoding', ''))
+def read_body(answer: Answer, limit: int) -> bytes:
+    """All of it, `limit` bytes at most. Raises Broken, and what http.client raises."""
+    inflate = _inflate_for(answer.fields.get('content-encoding', ''))
     pieces: list[bytes] = []
     size = 0
     while not answer.isclosed():
-        raw = response.read(PIECE, decode_content=False)
+        raw = answer.read(PIECE)
         for piece in (raw,) if inflate is None else inflate.feed(raw):
             size += len(piece)
             if size > limit:
                 raise too_large(limit)
             pieces.append(piece)
             answer.wire.slices.now_and_then()
+    if answer.length and not answer.chunked:  # http.client does not look
+        raise Broken(AnswerCutOff, 'it closed the connection before its answer was complete')
     if inflate is not None:
         inflate.check_end()
     return pieces[0] if len(pieces) == 1 else b''.join(pieces)

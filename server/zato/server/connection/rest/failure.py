@@ -10,6 +10,7 @@ import os
 import socket
 import ssl
 from enum import Enum, auto
+from http.client import IncompleteRead
 from typing import Final
 
 from zato.common.exception import (
@@ -18,7 +19,6 @@ from zato.common.exception import (
     CallTimeout,
     InvalidAnswer,
     NotReachable,
-    RequestInvalid,
     TLSFailed,
 )
 
@@ -74,15 +74,13 @@ def explain(e: Exception, phase: Phase) -> tuple[type[CallFailed], str]:
         return NotReachable, _connecting(cause)
     if isinstance(cause, OSError):
         return AnswerCutOff, f'the connection broke: {_words(cause)}'
-    if phase is Phase.SEND:
-        return RequestInvalid, 'the request has a method, an address or a header that HTTP does not allow'
-    if 'IncompleteRead' in repr(e):
+    if isinstance(cause, IncompleteRead):
         return AnswerCutOff, 'it closed the connection before its answer was complete'
     return InvalidAnswer, 'its answer is not valid HTTP'
 
 
 def innermost(e: BaseException) -> BaseException:
-    """What urllib3 and http.client made their own error of."""
+    """What http.client made its own error of."""
     seen = e
     while seen.__cause__ is not None:
         seen = seen.__cause__

@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from zato.common.exception import RequestInvalid
+from zato.common.version import version
 from zato.server.connection.rest.ask import Context
+
+USER_AGENT: Final = f'Zato/{version}'
 
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 _VALUE: Final = re.compile(r'[\t\x20-\x7e\x80-\xff]*').fullmatch
@@ -25,14 +28,22 @@ _TRACE_BYTES: Final = 16
 
 
 def checked(title: str, given: Mapping[Any, Any]) -> dict[str, str | None]:
-    """Headers that a user gave. Raises RequestInvalid, which names the header and not its value, that may be a secret."""
+    """Headers that a user gave; of those that differ in case alone, the last one.
+
+    Raises RequestInvalid, which names the header and not its value, that may be a secret.
+    """
     found: dict[str, str | None] = {}
+    names: dict[str, str] = {}  # in lower case → as given
     for name, value in given.items():
         name = name.decode('latin-1') if isinstance(name, bytes) else name
         if not isinstance(name, str) or not _NAME(name):
             raise RequestInvalid(msg=f'{title}: {name!r} cannot be the name of a header')
-        if name.lower() in _OURS:
+        lower = name.lower()
+        if lower in _OURS:
             raise RequestInvalid(msg=f'{title}: header {name} is made by the server and cannot be given')
+        if lower in names:
+            del found[names[lower]]
+        names[lower] = name
         found[name] = None if value is None else _line(title, name, value)
     return found
 

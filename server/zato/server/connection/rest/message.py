@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from urllib3 import HTTPHeaderDict
+
+#: Methods whose requests say nothing of a body that they do not have (source: RFC 9110, 8.6).
+WITHOUT_BODY: Final = frozenset({'GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE'})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,8 +40,7 @@ def _origin(scheme: str, netloc: str) -> Origin:
     host, port, default = parts.hostname, parts.port, _PORTS.get(scheme)
     if default is None or not host:
         raise ValueError
-    if not host.isascii():
-        host = host.encode('idna').decode('ascii')
+    host = host.encode('idna').decode('ascii')  # it raises for labels that are empty or too long
     port = default if port is None else port
     name = f'[{host}]' if ':' in host else host
     return Origin(scheme, host, port, name if port == default else f'{name}:{port}')

@@ -17,7 +17,10 @@ Text = Callable[[Any], str]
 
 
 class Target:
-    """Where a connection leads. title: of the connection. text: one value as text; raises ZatoException."""
+    """Where a connection leads. title: of the connection. text: one value as text; raises ZatoException.
+
+    params: names of those in its path.
+    """
 
     def __init__(self, title: str, host: str, url_path: str, text: Text) -> None:
         """Raises ConfigError for a name of a host that there cannot be."""
@@ -26,7 +29,8 @@ class Target:
         self._base = _ascii(title, host).rstrip('/')
         pieces = _PARAM.split(url_path)
         self._literals = [quote(piece, safe=_KEPT) for piece in pieces[::2]]
-        self._names = pieces[1::2]
+        self.params = pieces[1::2]
+        self._url_path = url_path
         parts = urlsplit(self._base)
         self.origin = f'{parts.scheme}://{parts.netloc}'
 
@@ -36,9 +40,9 @@ class Target:
             query = params.decode('utf-8', 'surrogateescape') if isinstance(params, bytes) else params
             return _with_query(self._base + self._path({}), _encoded(quote, query.removeprefix('?'), _KEPT))
         pairs = self._pairs(params)
-        if not pairs and not self._names:
+        if not pairs and not self.params:
             return self._base + self._literals[0]
-        path = self._path(dict(pairs)) if self._names else self._literals[0]
+        path = self._path(dict(pairs)) if self.params else self._literals[0]
         return _with_query(self._base + path, self._query(pairs))
 
     def at(self, path: str) -> str:
@@ -46,6 +50,12 @@ class Target:
         if not path.startswith('/'):
             raise RequestInvalid(msg=f'{self._title}: a path must begin with a slash, not be {path!r}')
         return self._base + _encoded(quote, path, _KEPT)
+
+    def shown(self, url: str) -> str:
+        """An address, most likely of this target, as it may be logged: with no query string and no values of parameters."""
+        if self.params and url.startswith(self._base + self._literals[0]):
+            return without_query(self._base + self._url_path)
+        return without_query(url)
 
     def _pairs(self, params: Any) -> list[tuple[str, Any]]:
         if params is None:
@@ -66,7 +76,7 @@ class Target:
 
     def _path(self, values: Mapping[str, Any]) -> str:
         parts = [self._literals[0]]
-        for name, literal in zip(self._names, self._literals[1:], strict=True):
+        for name, literal in zip(self.params, self._literals[1:], strict=True):
             parts += self._segment(name, values), literal
         return ''.join(parts)
 
@@ -82,7 +92,7 @@ class Target:
         return _encoded(quote, text, '')
 
     def _query(self, pairs: list[tuple[str, Any]]) -> str:
-        found = [pair for pair in pairs if pair[0] not in self._names] if self._names else pairs
+        found = [pair for pair in pairs if pair[0] not in self.params] if self.params else pairs
         return form(found, self._value)
 
     def _value(self, name: str, value: Any) -> str:

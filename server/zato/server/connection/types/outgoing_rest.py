@@ -13,7 +13,7 @@ from zato.server.connection.rest.ask import Context
 from zato.server.connection.rest.codecs import Surroundings
 from zato.server.connection.rest.connection import RESTConnection
 from zato.server.connection.rest.credentials import Definitions
-from zato.server.connection.rest.ping import PingReport
+from zato.server.connection.rest.ping import ping
 from zato.server.connection.rest.transport import Transport, TransportOptions, check_files
 
 
@@ -47,7 +47,7 @@ class OutgoingRESTConnections(Runtime):
         """Any answer will do: it is there. Raises CallFailed."""
         connection = self._connections.get(item.kind, item.name)
         assert isinstance(connection, RESTConnection)  # nothing else is put under this kind
-        return PingReport(connection, Context(cid=self._surroundings.new_cid())).as_dict()
+        return ping(connection, Context(cid=self._surroundings.new_cid())).as_dict()
 
     def _options(self, title: str, settings: OutgoingREST) -> TransportOptions:
         file = self._surroundings.file

@@ -20,7 +20,6 @@ class JWTDefinitions(Runtime):
         self._log_ins = log_ins
 
     def start(self, item: ConfigObject) -> None:
-        """Tokens of one that is not active end for good."""
         settings, tokens = item.settings, self._log_ins.tokens
         definition = JWTDefinition(
             id=item.id,
@@ -36,7 +35,6 @@ class JWTDefinitions(Runtime):
             self._log_ins.put(auth)
             self._definitions.put(item.id, auth)
         else:
-            tokens.end_all_of_inactive(item.id)
             self._definitions.put(item.id, NobodyAuth(auth))
         self._limits.put(item)
 

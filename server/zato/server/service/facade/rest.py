@@ -15,7 +15,7 @@ from zato.server.connection.registry import OutgoingConnections
 from zato.server.connection.rest.ask import Context, make_ask
 from zato.server.connection.rest.connection import RESTConnection
 from zato.server.connection.rest.content import multipart
-from zato.server.connection.rest.ping import PingReport
+from zato.server.connection.rest.ping import ping
 from zato.server.connection.rest.response import RESTResponse
 
 if TYPE_CHECKING:
@@ -120,7 +120,9 @@ class RESTClient:
         """Send a file as a form does (multipart/form-data), read whole. Raises OSError if it cannot be read."""
         ask = make_ask('POST', {'data': '', 'json': None}, options)
         connection, path = self._connection, Path(path)
-        content = get_hub().threadpool.apply(path.read_bytes)
+        content = get_hub().threadpool.apply(_content, (path,))
+        if isinstance(content, OSError):
+            raise content
         body = multipart(connection.title, field_name, path.name, mime_type, content)
         return connection.upload(ask, self._context(cid), body)
 
@@ -128,7 +130,7 @@ class RESTClient:
         self, cid: str, return_response: bool = False, log_verbose: bool = False, ping_path: str = '/'
     ) -> str | RESTResponse:
         """Is it there, active or not? Returns a report of the answer, or the answer. log_verbose: log the report."""
-        report = PingReport(self._connection, self._context(cid), ping_path)
+        report = ping(self._connection, self._context(cid), ping_path)
         if log_verbose:
             logger.info('%s: %s', self._connection.title, report, extra={'action': 'rest.out.ping', 'cid': cid})
         return report.response if return_response else str(report)
@@ -190,3 +192,11 @@ class RESTClient:
             tracestate=headers.get(b'tracestate', b'').decode('latin-1'),
             deadline=call.until,
         )
+
+
+def _content(path: Path) -> bytes | OSError:
+    """What is raised in a thread of the pool, gevent also prints, as if nobody had expected it."""
+    try:
+        return path.read_bytes()
+    except OSError as e:
+        return e

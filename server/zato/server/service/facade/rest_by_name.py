@@ -30,11 +30,14 @@ class REST:
         """Raises ConnectionMissing, a KeyError, and ConnectionDown."""
         if name.startswith('$') and name not in self:
             variable = name[1:]
-            if variable not in self._environ:
-                raise ConnectionMissing(
-                    self._service.cid, f'self.rest[{name!r}]: the server has no environment variable {variable}'
-                )
-            name = self._environ[variable]
+            found = self._environ.get(variable)
+            if found is None:
+                problem = f'the server has no environment variable {variable}'
+                raise ConnectionMissing(self._service.cid, f'self.rest[{name!r}]: {problem}')
+            if found not in self:  # what it holds is not told: it may be another variable than was meant, and a secret
+                problem = f'there is no connection of the name that environment variable {variable} holds'
+                raise ConnectionMissing(self._service.cid, f'self.rest[{name!r}]: {problem}')
+            name = found
         return RESTCaller(RESTClient(name, self._connections, self._service), self._service.cid)
 
     def __getattr__(self, attribute: str) -> RESTCaller:
