@@ -196,7 +196,7 @@ def test_an_object_that_cannot_be_used_is_told_when_it_is_created(pair: Environm
     created = zato('create', 'basic-auth', pair.path, *definition)
     assert created.code == 0
     assert json.loads(created.out)['failed']
-    assert 'Warning: worker server1:' in created.err
+    assert created.err.startswith('Warning: workers server1:')
     assert 'the server has no environment variable NO_SUCH_VARIABLE_HERE' in created.err
     text = zato('object', 'list', pair.path, 'security_basic_auth').out
     assert 'NO_SUCH_VARIABLE_HERE' in text

@@ -13,8 +13,8 @@ from tests.support.odb import KEY
 from tests.support.runtimes import runtimes_of
 from tests.support.security import security_parts
 from zato.common.alarm import Alarms
-from zato.common.config.kind import kinds
-from zato.common.config.stored import StoredObject, read_settings
+from zato.common.config.kind import find_kind, kinds
+from zato.common.config.stored import ObjectDown, StoredObject, read_settings, resolve
 from zato.common.crypto import Cipher, new_key
 from zato.common.exception import ConfigError, NotFound, ServiceUnavailable
 from zato.server.channel.routes import Routes
@@ -94,6 +94,11 @@ class Setup:
     def up(self) -> set[str]:
         return {item.name for item in self.objects.stored.values() if self.objects.get(item.id) is not None}
 
+    def find(self, kind: str, name: str) -> ConfigObject | None:
+        """None if there is none of that name, or it is down."""
+        stored = self.objects.find_stored(kind, name)
+        return self.objects.get(stored.id) if stored is not None else None
+
     @property
     def alarmed(self) -> dict[str, str]:
         return {alarm['subject']: alarm['what'] for alarm in self.alarms.as_list()}
@@ -127,10 +132,10 @@ def test_objects_are_started_after_what_they_refer_to_whatever_their_order(setup
 
 def test_objects_are_found_by_id_and_by_kind_and_name(setup: Setup) -> None:
     setup.put(service(), basic(name='x'), channel(name='x'))
-    for found in (setup.objects.get(3), setup.objects.find(CHANNEL, 'x')):
+    for found in (setup.objects.get(3), setup.find(CHANNEL, 'x')):
         assert found is not None
         assert (found.id, found.kind, found.name, found.settings.url_path) == (3, CHANNEL, 'x', '/x')
-    assert setup.objects.find(SERVICE, 'x') is None
+    assert setup.find(SERVICE, 'x') is None
     assert setup.objects.get(4) is None
 
 
@@ -193,24 +198,24 @@ def test_what_is_gone_is_stopped_before_what_it_referred_to(setup: Setup) -> Non
     setup.put(service(), basic(), channel())
     assert setup.put(gone=[2, 3, 99]) == [('stop', 'c'), ('stop', 's')]
     assert setup.up == {'my.service'}
-    assert setup.objects.find(CHANNEL, 'c') is None
+    assert setup.find(CHANNEL, 'c') is None
     assert setup.put(gone=[2, 3]) == []
 
 
 def test_a_renamed_object_is_found_by_its_new_name_only(setup: Setup) -> None:
     setup.put(service(), basic(name='old'), channel())
     setup.put(basic(name='new', version=2))
-    found = setup.objects.find(BASIC, 'new')
+    found = setup.find(BASIC, 'new')
     assert found is not None
     assert found.id == 2
-    assert setup.objects.find(BASIC, 'old') is None
+    assert setup.find(BASIC, 'old') is None
 
 
 def test_two_objects_may_swap_their_names(setup: Setup) -> None:
     setup.put(basic(2, 'one'), basic(3, 'two'))
     setup.put(basic(2, 'two'), basic(3, 'one'))
     for name, id in (('two', 2), ('one', 3)):
-        found = setup.objects.find(BASIC, name)
+        found = setup.find(BASIC, name)
         assert found is not None
         assert found.id == id
 
@@ -247,7 +252,7 @@ def test_a_missing_variable_downs_only_the_object_that_names_it(setup: Setup, ca
     assert setup.objects.errors == {'REST channel `c`': (7, reason)}
     assert setup.alarmed == {'REST channel `c`': reason}
     assert len(errors_in(caplog)) == 1
-    assert setup.objects.find(CHANNEL, 'c') is None
+    assert setup.find(CHANNEL, 'c') is None
 
 
 @pytest.mark.parametrize(
@@ -303,6 +308,17 @@ def test_what_refers_to_an_object_that_is_down_is_down_and_comes_back_with_it(se
     assert setup.up == {'my.service', 's', 'c', 'd'}
     assert setup.alarmed == {}
     assert setup.objects.errors == {}
+
+
+def test_a_variable_that_is_not_there_may_be_there_in_upper_case(setup: Setup) -> None:
+    kind = find_kind('security_basic_auth')
+    lower = StoredObject(
+        id=8, kind=kind.name, name='d', is_active=True, version=1, settings={'username': '$my_user', 'password': 'x'}
+    )
+    assert resolve(kind, lower, {'MY_USER': 'jane'}, lambda text: 'secret').username == 'jane'
+    assert resolve(kind, lower, {'MY_USER': 'jane', 'my_user': 'joe'}, lambda text: 'secret').username == 'joe'
+    with pytest.raises(ObjectDown, match='has no environment variable my_user'):
+        resolve(kind, lower, {}, lambda text: 'secret')
 
 
 def test_a_list_of_references_is_as_good_as_those_of_it_that_are_up(setup: Setup) -> None:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.channel.routing import channel, is_empty, match, routes_of, slashed
+from zato.common.config.kinds.channel_rest import PARAM
 from zato.common.exception import BadRequest, ConfigError, Conflict, MethodNotAllowed, NotAcceptable, NotFound
-from zato.server.channel.channel import PARAM
 from zato.server.channel.routes import Routes
 
 # The most specific one

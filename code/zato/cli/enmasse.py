@@ -152,7 +152,7 @@ def _import(server: EnmasseServer, given: Options) -> None:
         show_plan(server.plan(changes), changes)
         return
     answer = server.apply(changes)
-    show_changes(answer['results'])
+    show_changes(answer['results'], changes)
     warn_of_workers(answer)
     told = {title for failed in answer['failed'].values() for title in failed}
     for title, why in wanted.down_in(server.export()).items():

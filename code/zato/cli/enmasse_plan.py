@@ -31,18 +31,21 @@ def show_plan(answer: Mapping[str, Any], changes: Sequence[Mapping[str, Any]]) -
         connects = '   (reconnects)' if result['action'] == 'edit' and title in reconnects else ''
         place = f'   {change["place"]}' if change.get('place') else ''
         click.echo(f'{_SIGNS[result["action"]]} {_WORDS[result["action"]]} {title}{connects}{place}')
-        for line in _lines(result, '{} → {}'):
+        for line in _lines(result, change, '{} → {}'):
             click.echo(f'    {line}')
     for title in sorted(reconnects - {_title(result) for result in results if result['is_changed']}):
         click.echo(f'  {title} reconnects, for what it refers to changes')
     click.echo(_summary(results, '{} to create, {} to change, {} to delete, {} as they are'))
 
 
-def show_changes(results: Sequence[_Result]) -> None:
-    """What an import did."""
+def show_changes(results: Sequence[_Result], changes: Sequence[Mapping[str, Any]]) -> None:
+    """What an import did. changes: as in `show_plan`."""
     for result in results:
         if result['is_changed']:
             click.echo(f'{_SIGNS[result["action"]]} {_title(result)}')
+    for result, change in zip(results, changes, strict=False):
+        for name in _random_secrets(result, change):
+            click.echo(f'Warning: {_title(result)}: `{name}` is a random one, since the file has none', err=True)
     click.echo(_summary(results, '{} created, {} changed, {} deleted, {} as they were'))
 
 
@@ -57,7 +60,7 @@ def show_difference(
     for result, change in different:
         is_there = result['action'] == 'edit'
         click.echo(f'{"Different" if is_there else "Only in the file"}: {_title(result)}   {change["place"]}')
-        for line in _lines(result, 'server {}, file {}') if is_there else ():
+        for line in _lines(result, change, 'server {}, file {}') if is_there else ():
             click.echo(f'    {line}')
     for title in missing:
         click.echo(f'Only on the server: {title}')
@@ -75,18 +78,26 @@ def _summary(results: Sequence[_Result], text: str) -> str:
     return text.format(*(f'{counts[action]:,}' for action in (*_SIGNS, '')))
 
 
-def _lines(result: _Result, change: str) -> Iterator[str]:
-    """Field by field. change: how the old and the new value are told of."""
+def _lines(result: _Result, change: Mapping[str, Any], text: str) -> Iterator[str]:
+    """Field by field. text: how the old and the new value are told of."""
     kind = find_kind(result['kind'])
     before, after = result['before'], result['after']
     if result['action'] == 'create':
-        yield from _all_lines(kind, after)
+        yield from _all_lines(kind, {**after, **dict.fromkeys(_random_secrets(result, change), '(random)')})
     elif result['action'] == 'edit':
         if before[_IS_ACTIVE] != after[_IS_ACTIVE]:
-            yield f'{_IS_ACTIVE}: {change.format(before[_IS_ACTIVE], after[_IS_ACTIVE])}'
+            yield f'{_IS_ACTIVE}: {text.format(before[_IS_ACTIVE], after[_IS_ACTIVE])}'
         for name in result['changed']:
             old, new = _shown(before.get(name)), _shown(after.get(name))
-            yield f'{name}: {change.format(old, "(new)" if new == MASK else new)}'
+            yield f'{name}: {text.format(old, "(new)" if new == MASK else new)}'
+
+
+def _random_secrets(result: _Result, change: Mapping[str, Any]) -> list[str]:
+    """Names of those that the server makes up for a new object."""
+    if result['action'] != 'create':
+        return []
+    fields = [declared for declared in find_kind(result['kind']).fields.values() if declared.is_secret]
+    return [declared.name for declared in fields if all(change.get(key) in (None, '', MASK) for key in declared.keys)]
 
 
 def _all_lines(kind: Kind, after: Mapping[str, Any]) -> Iterator[str]:

@@ -56,7 +56,8 @@ def warn_of_workers(response: dict[str, Any]) -> None:
             found.setdefault(in_one_line(title, reason), []).append(worker)
     for what, workers in found.items():
         click.echo(
-            f'Warning: {"worker" if len(workers) == 1 else "workers"} {", ".join(workers)} cannot use {what}', err=True
+            f'Warning: {"worker" if len(workers) == 1 else "workers"} {", ".join(sorted(workers))} cannot use {what}',
+            err=True,
         )
     if response.get('pending'):
         click.echo(f'Warning: it is done, but not yet on workers: {", ".join(response["pending"])}', err=True)

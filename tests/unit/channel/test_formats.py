@@ -110,6 +110,7 @@ def test_a_form_that_was_written_is_read(payload: dict[str, Any]) -> None:
         | st.floats(allow_nan=False, allow_infinity=False)
         | text(),
         lambda items: st.lists(items) | st.dictionaries(text(), items),
+        max_leaves=20,
     ).filter(lambda payload: payload is not None and not isinstance(payload, str))
 )
 def test_json_that_was_written_is_read(payload: Any) -> None:

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.channel.routing import channel, is_empty, match
+from zato.common.config.kinds.channel_rest import PARAM
 from zato.common.exception import Conflict, MethodNotAllowed, NotAcceptable, NotFound
-from zato.server.channel.channel import PARAM, Channel
+from zato.server.channel.channel import Channel
 from zato.server.channel.routes import Routes
 
 TEMPLATES = ['a', 'ä', '', '{}', 'a{}', 'a-{}', '{}-{}', '{}-b']

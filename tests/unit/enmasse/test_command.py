@@ -226,6 +226,16 @@ def test_what_sections_do_not_have_is_deleted_if_that_is_wanted(run: Run, server
     assert len(server.changes) == 2
 
 
+@pytest.mark.parametrize(('rest', 'deleted'), [('', []), (' []', ['other'])])
+def test_a_section_without_a_list_deletes_nothing(
+    server: FakeServer, run: Run, tmp_path: Path, rest: str, deleted: list[str]
+) -> None:
+    server.answers['zato.config.export'] = {'objects': [{**CRM, 'kind': 'security_apikey', 'name': 'other'}]}
+    write(tmp_path, {'sections.yaml': f'security:{rest}\noutgoing_rest: []\n'})
+    run('--import', '--input', 'sections.yaml', '--delete-missing')
+    assert [change['name'] for change in server.changes] == deleted
+
+
 PLAN = """\
 + create Basic Auth `b`   file.yaml:3
     is_active: False
@@ -267,6 +277,19 @@ def test_a_dry_run_shows_field_by_field_what_would_be(run: Run, server: FakeServ
     done = run(*IMPORT, '--dry-run', '--delete-missing')
     assert (done.code, done.text) == (0, PLAN)
     assert dict(server.calls)['zato.config.apply']['dry_run'] is True
+
+
+def test_secrets_that_the_server_makes_up_are_told_so_that_nobody_calls_others_with_them(
+    run: Run, server: FakeServer
+) -> None:
+    after = {'is_active': True, 'username': 'jane', 'password': '******'}
+    results = [server.result('create', 'security_basic_auth', name, before=None, after=after, changed=[]) for name in 'bc']
+    server.answer_changes(*results)
+    write(Path(), {'file.yaml': 'basic_auth: [{name: b, username: jane, password: ~}, {name: c, username: x, password: y}]'})
+    warning = 'Warning: Basic Auth `b`: `password` is a random one, since the file has none\n'
+    assert run(*IMPORT).err == warning
+    lines = [line.strip() for line in run(*IMPORT, '--dry-run').text.splitlines() if 'password' in line]
+    assert lines == ['password: (random)', 'password: ******']
 
 
 def test_drift_is_told_and_is_a_failure(run: Run, server: FakeServer) -> None:

@@ -108,26 +108,10 @@ def resolve(kind: Kind, stored: StoredObject, environ: Mapping[str, str], decryp
     problems: list[str] = []
     values: dict[str, Any] = {}
     for name, declared in kind.fields.items():
-        value = stored.settings.get(name, declared.default)
-        if declared.is_secret:
-            value = _open_secret(value, decrypt, lambda text, name=name: problems.append(f'{title}: `{name}` {text}'))  # type: ignore[misc]
-            if decrypt is not None and (environ.get(value[1:]) if is_variable(value) else value) == '':
-                source = f', from environment variable {value[1:]},' if value else ''
-                problems.append(f'{title}: `{name}`{source} is empty')
-        if is_variable(value) and not declared.refers_to:
-            variable = value[1:]
-            if variable not in environ:
-                problems.append(f'{title}: `{name}` is ${variable}, and the server has no environment variable {variable}')
-                continue
-            try:
-                value = convert_value(declared, environ[variable], may_vary=False)
-            except ValueError as e:
-                # Its value is not told: it may be another variable's than was meant, and a secret.
-                problems.append(f'{title}: `{name}`, from environment variable {variable}, {e}')
-                continue
-        elif isinstance(value, str) and value.startswith('$$'):
-            value = value[1:]
-        values[name] = tuple(value) if declared.is_many else value
+        try:
+            values[name] = _resolved(declared, stored.settings.get(name, declared.default), environ, decrypt)
+        except ValueError as e:
+            problems.append(f'{title}: `{name}`{e}')
     if problems:
         raise ObjectDown(msg='\n'.join(problems))
     settings = kind.settings(**values)
@@ -182,16 +166,39 @@ def masked(kind: Kind, settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _open_secret(value: Any, decrypt: Callable[[str], str] | None, problem: Callable[[str], None]) -> Any:
-    if not value or is_variable(value):
-        return value
-    if decrypt is None:
-        return ''
+def _resolved(declared: Field, value: Any, environ: Mapping[str, str], decrypt: Callable[[str], str] | None) -> Any:
+    """Raises ValueError, its text being what follows the name of the setting."""
+    if is_variable(value) and not declared.refers_to:
+        return _from_variable(declared, value[1:], environ, may_be_empty=decrypt is None)
+    if declared.is_secret and value:
+        value = _opened(value, decrypt) if decrypt is not None else ''
+    if declared.is_secret and value == '' and decrypt is not None:
+        raise ValueError(' is empty')
+    if isinstance(value, str) and value.startswith('$$'):
+        return value[1:]
+    return tuple(value) if declared.is_many else value
+
+
+def _from_variable(declared: Field, variable: str, environ: Mapping[str, str], *, may_be_empty: bool) -> Any:
+    """may_be_empty: may a secret be? Of `$name` that is not there, NAME counts (source: classic Zato). Raises ValueError."""
+    variable = variable if variable in environ else variable.upper() if variable.upper() in environ else variable
+    if variable not in environ:
+        raise ValueError(f' is ${variable}, and the server has no environment variable {variable}')
+    if declared.is_secret and not environ[variable] and not may_be_empty:
+        raise ValueError(f', from environment variable {variable}, is empty')
+    try:
+        return convert_value(declared, environ[variable], may_vary=False)
+    except ValueError as e:
+        # Its value is not told: it may be another variable's than was meant, and a secret.
+        raise ValueError(f', from environment variable {variable}, {e}') from None
+
+
+def _opened(value: str, decrypt: Callable[[str], str]) -> str:
+    """Raises ValueError, as above."""
     try:
         return decrypt(value)
     except CryptoError as e:
-        problem(f'cannot be decrypted: {e}')
-        return None
+        raise ValueError(f' cannot be decrypted: {e}') from None
 
 
 def _read_reference(declared: Field, key: str, value: Any, given: dict[str, Any], problem: Problem) -> None:

@@ -77,7 +77,7 @@ class Item:
 
 
 class ItemReader:
-    """problems: a line for everything that is wrong. kinds: of all sections that there are, items or not.
+    """problems: a line for everything that is wrong. kinds: of all sections that have a list, be it empty.
 
     types, names: if there are any, only items of these types of sections, and with one of these texts in their names.
     """
@@ -94,7 +94,7 @@ class ItemReader:
         items = []
         for section in found:
             if sections.is_type_included(section.name, self._types) and self._is_known(section):
-                self.kinds.update(sections.kinds_in(section.name))
+                self.kinds.update(() if section.is_null else sections.kinds_in(section.name))
                 items += [item for node in section.items if (item := self._item(section, node)) is not None]
         return items
 

@@ -25,11 +25,12 @@ _Identity = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A section of one file. items: in their order."""
+    """A section of one file. items: in their order. is_null: there is nothing after its name, not even an empty list."""
 
     name: str
     place: Place
     items: tuple[Node, ...]
+    is_null: bool = False
 
 
 class Reader:
@@ -103,7 +104,7 @@ class Reader:
             elif isinstance(node, ListNode):
                 self._sections.append(Section(key.text, place, tuple(node.items)))
             elif isinstance(node, ScalarNode) and node.is_null:
-                self._sections.append(Section(key.text, place, ()))
+                self._sections.append(Section(key.text, place, (), is_null=True))
             else:
                 self._problem(Place(str(path), node.line), f'section {shown(key.text)} must be a list of items')
         for place, name in includes:

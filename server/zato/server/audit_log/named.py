@@ -72,6 +72,7 @@ _CREDENTIALS: Final = (
 _ENCODED: Final = re.compile(rb'(?:%[0-9A-Fa-f]{2}|(?<![\w%]))([\w.-]++)%3[Dd]((?:[^&%\s"\'<>]++|%(?!26))*+)')
 
 _FIRST_LINE: Final = re.compile(rb'[^\r\n]*+')
+_LINE_BREAKS: Final = re.compile(rb'[\r\n]*+')
 _CELL: Final = {
     delimiter: re.compile(rb'("(?:[^"]++|"")*+"?+[^%b\r\n]*+|[^%b\r\n]*+)(%b|\r?\n|\r|\Z)' % ((re.escape(delimiter),) * 3))
     for delimiter in (b',', b';', b'\t', b'|')
@@ -157,20 +158,20 @@ class NamedSecrets:
         separator = data[found.end() - 1 : found.end()]
         is_assigned = separator in (b'=', b'>')
         mode = 'json' if quote[-1:] in _QUOTES else self._mode
-        start = (_BLANK if is_assigned or mode != 'json' else _SPACE).match(data, found.end()).end()  # type: ignore[union-attr]  # it may be empty
+        start = _end(_BLANK if is_assigned or mode != 'json' else _SPACE, data, found.end())
         opening = _QUOTE.match(data, start)
         if opening is not None and mode:
             return self._quoted(opening)
         if mode == 'json' and not is_assigned and (quote[-1:] in _QUOTES or data[start : start + 1] in (b'{', b'[')):
             return self._json_value(start, quote or b'"')
-        return Span(start, _OPEN[mode, b'=' if is_assigned else b':'].match(data, start).end())  # type: ignore[union-attr]  # as above
+        return Span(start, _end(_OPEN[mode, b'=' if is_assigned else b':'], data, start))
 
     def _quoted(self, opening: re.Match[bytes]) -> Span:
         """Up to the quote that closes; to the end of the text if none does. A quote in escaped JSON has backslashes."""
         data, start = self._data, opening.end()
         escapes, quote = opening[1], opening[2]
         if not escapes:
-            return Span(start, _CLOSED[quote].match(data, start).end())  # type: ignore[union-attr]  # it may be empty
+            return Span(start, _end(_CLOSED[quote], data, start))
         closing = re.compile(rb'(?<!\\)' + re.escape(escapes + quote)).search(data, start)
         return Span(start, closing.start() if closing else len(data))
 
@@ -179,7 +180,7 @@ class NamedSecrets:
         data = self._data
         mask = quote + MASK + quote
         if data[start : start + 1] not in (b'{', b'['):
-            end = _SCALAR.match(data, start).end()  # type: ignore[union-attr]  # it may be empty
+            end = _end(_SCALAR, data, start)
             return Span(start, start + len(data[start:end].rstrip()), mask)
         depth, position = 0, start
         while found := _BRACKETS.search(data, position):
@@ -241,22 +242,20 @@ class NamedSecrets:
     def _in_columns(self) -> list[Span]:
         """Of CSV, with names in its first line."""
         data = self._data
-        head = _FIRST_LINE.match(data)
-        assert head is not None  # it may be empty
+        head = data[: _end(_FIRST_LINE, data, 0)]
         spans: list[Span] = []
         for delimiter, cell in _CELL.items():
-            if delimiter not in head[0]:
+            if delimiter not in head:
                 continue
-            names = head[0].split(delimiter)
+            names = head.split(delimiter)
             secret = {i for i, name in enumerate(names) if self.is_secret(name.strip(b' "\''))}
             if secret:
-                spans += self._cells(cell, head.end(), secret)
+                spans += self._cells(cell, len(head), secret)
         return spans
 
     def _cells(self, cell: re.Pattern[bytes], start: int, columns: Collection[int]) -> Iterator[Span]:
         column, length = 0, len(self._data)
-        end_of_line = re.compile(rb'[\r\n]*+').match(self._data, start)
-        position = end_of_line.end() if end_of_line else start
+        position = _end(_LINE_BREAKS, self._data, start)
         while position < length:
             found = cell.match(self._data, position)
             if found is None or not found[0]:
@@ -266,6 +265,12 @@ class NamedSecrets:
             column = 0 if found[2][:1] in (b'\r', b'\n') else column + 1
             position = found.end()
             self._pause()
+
+
+def _end(pattern: re.Pattern[bytes], data: bytes, start: int) -> int:
+    """Of what the pattern matches there, which may be nothing."""
+    found = pattern.match(data, start)
+    return found.end() if found is not None else start
 
 
 def _credential(found: re.Match[bytes]) -> Span | None:

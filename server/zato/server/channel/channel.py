@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from zato.common.config.kinds.channel_rest import PARAM
 from zato.common.exception import ServiceUnavailable
 from zato.server.channel.accept import ANYTHING, normalize
 from zato.server.channel.cors import CORS
@@ -24,8 +24,6 @@ Envelope = Callable[[data.Response, str], Any]
 InfoOf = Callable[[int], ChannelInfo]
 
 NO_LIMIT: Final = 2**62
-
-PARAM = re.compile(r'\{([^{}/]*)\}')
 
 
 class ChannelDown(ServiceUnavailable):

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any, Final
 
+from zato.common.config.kinds.channel_rest import PARAM
 from zato.common.exception import BadRequest, Conflict, HTTPException, MethodNotAllowed, NotAcceptable, NotFound
 from zato.server.channel.accept import ANYTHING, Accept, specificity
-from zato.server.channel.channel import PARAM, Channel
+from zato.server.channel.channel import Channel
 
 _NO_PARAMS: dict[str, str] = {}
 

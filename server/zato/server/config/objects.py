@@ -48,13 +48,8 @@ class ConfigObjects:
         """None if there is none, or it is down."""
         return self._up.get(id)
 
-    def find(self, kind: str, name: str) -> ConfigObject | None:
-        """None if there is none of that name, or it is down."""
-        stored = self.find_stored(kind, name)
-        return self._up.get(stored.id) if stored is not None else None
-
     def find_stored(self, kind: str, name: str) -> StoredObject | None:
-        """The same, up or down."""
+        """None if there is none of that name; up or down."""
         id = self._ids.get((kind, name))
         return self._stored[id] if id is not None else None
 

@@ -102,7 +102,7 @@ def _add(out: dict[str, Any], key: str, value: Any) -> None:
 
 def _parse_multipart(body: bytes, boundary: str, codec: str) -> dict[str, Any]:
     # Not needed before the first form of this kind.
-    from multipart import MultipartError, MultipartSegment, PushMultipartParser  # type: ignore[import-untyped]
+    from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
     if not boundary:
         raise BadRequest(msg='The Content-Type of the form names no boundary', needs_msg=True)

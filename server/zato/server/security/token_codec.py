@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-import jwt
-
 LONGEST = 8_192  #: bytes of a token, or of a header with one, that are looked at
 
 _ALGORITHM = 'HS256'
+_HEAD = b'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.'  #: {"alg":"HS256","typ":"JWT"}
 _ISSUER = 'zato'
 _OPTIONS: Any = {
     'require': ['iss', 'sub', 'aud', 'jti', 'ver'],
@@ -43,7 +42,6 @@ class TokenCodec:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
-        self._head = jwt.encode({}, key, _ALGORITHM).partition('.')[0].encode() + b'.'
 
     def version_of(self, *credentials: str) -> str:
         """Of a definition. Tokens that were given for other credentials are void."""
@@ -60,13 +58,17 @@ class TokenCodec:
             'ver': claims.version,
             'iat': issued,
         }
+        import jwt  # it and what it needs take 5 MB, which workers without such a definition spare
+
         return jwt.encode(payload, self._key, _ALGORITHM)
 
     def decode(self, token: bytes) -> Claims | None:
         """None for what this cluster did not sign."""
         # No part of a token is parsed that anybody but a server may have written: the head is always the same one.
-        if len(token) > LONGEST or not token.startswith(self._head):
+        if len(token) > LONGEST or not token.startswith(_HEAD):
             return None
+        import jwt  # as above
+
         try:
             found = jwt.decode(token, self._key, [_ALGORITHM], options=_OPTIONS, issuer=_ISSUER)
             return Claims(

@@ -18,7 +18,8 @@ MESSAGE_FIRST, URL_FIRST = 'msg-over-channel-params', 'channel-params-over-msg'
 
 METHODS = ('GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS')
 
-_PARAM = re.compile(r'\{([^{}/]*)\}')
+PARAM = re.compile(r'\{([^{}/]*)\}')  #: in a path; its name is the group
+
 _NAME = re.compile(r'[A-Za-z_][A-Za-z0-9_.-]*')
 _MEDIA_TYPE = re.compile(r"\*/\*|[!#$%&'+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _RESERVED = '/zato/'
@@ -60,8 +61,8 @@ def check_url_path(path: Any) -> None:
         raise ValueError('must not have a query string or a fragment')
     if '%' in path:
         raise ValueError('must have characters as they are, not as %XX')
-    names = _PARAM.findall(path)
-    rest = _PARAM.sub('', path)
+    names = PARAM.findall(path)
+    rest = PARAM.sub('', path)
     if '{' in rest or '}' in rest:
         raise ValueError('must have a closing brace for each opening one, within one part of the path')
     for name in names:
@@ -103,7 +104,7 @@ class ChannelREST(RateLimited, Audited):
         label='URL path',
         help='Exact, or with parameters in braces: /customer/{customer_id}; the most specific channel is taken',
         check=check_url_path,
-        unique_as=lambda path: _PARAM.sub('{}', path),
+        unique_as=lambda path: PARAM.sub('{}', path),
     )
     service: int = reference('service', label='Service', help='What is invoked', default='pub.zato.ping')
     method: str = setting('', label='Method', help='The only one that is accepted; empty for any', choices=('', *METHODS))

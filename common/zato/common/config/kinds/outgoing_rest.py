@@ -14,7 +14,8 @@ from zato.common.config.kind import kind
 
 PING_METHODS = ('HEAD', 'GET', 'OPTIONS', 'POST', 'PUT')
 
-_PARAM = re.compile(r'\{([^{}]*)\}')
+PARAM = re.compile(r'\{([^{}]*)\}')  #: in a path; its name is the group
+
 _PARAM_NAME = re.compile(r'[A-Za-z_][A-Za-z0-9_.-]*')
 
 
@@ -51,10 +52,10 @@ def check_url_path(value: Any) -> None:
         raise ValueError('must begin with a slash')
     if '#' in value or any(char.isspace() for char in value):
         raise ValueError('must have no fragment and no spaces')
-    rest = _PARAM.sub('', value)
+    rest = PARAM.sub('', value)
     if '{' in rest or '}' in rest:
         raise ValueError('must have a closing brace for each opening one')
-    for name in _PARAM.findall(value):
+    for name in PARAM.findall(value):
         if not _PARAM_NAME.fullmatch(name):
             raise ValueError(f'must name a parameter in each pair of braces, such as {{customer_id}}, not {{{name}}}')
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from zato.common.api import CHANNEL
 from zato.common.config.field import is_variable
-from zato.common.config.kinds.channel_rest import MESSAGE_FIRST, PATH_FIRST, ChannelREST
+from zato.common.config.kinds.channel_rest import MESSAGE_FIRST, PARAM, PATH_FIRST, ChannelREST
 from zato.common.config.origins import parse_origins
 from zato.common.config.stored import StoredObject
 from zato.common.exception import Conflict, NotFound, ServiceUnavailable
 from zato.server.audit_log.recorder import Recorder
 from zato.server.channel.audit import ChannelAudit
-from zato.server.channel.channel import NO_LIMIT, PARAM, Channel, ChannelDown
+from zato.server.channel.channel import NO_LIMIT, Channel, ChannelDown
 from zato.server.channel.cors import CORS
 from zato.server.channel.format.registry import data_format
 from zato.server.channel.routes import Routes

@@ -18,7 +18,8 @@ WITHOUT_BODY: Final = frozenset({'GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE'})
 class Outbound:
     """One request as it is sent. url: absolute, percent-encoded. headers: Content-Length is made from the body.
 
-    follows_redirects: False gives the redirect itself. private_headers: as in TransportOptions, of this request alone.
+    follows_redirects: False gives the redirect itself. private_headers: in lower case, those that must not follow one to
+    another origin; credentials and cookies never do.
     """
 
     method: str
@@ -45,8 +46,7 @@ class Inbound:
 class TransportOptions:
     """title: begins error texts, such as "Outgoing REST connection `CRM`". Times in seconds, max_response in bytes.
 
-    connect_timeout: 0 is as timeout. max_redirects: 0 gives the redirect itself. private_headers: in lower case, those that
-    must not follow a redirect to another origin; credentials and cookies never do.
+    connect_timeout: 0 is as timeout. max_redirects: 0 gives the redirect itself.
     """
 
     title: str
@@ -59,4 +59,3 @@ class TransportOptions:
     ca_certs: Path | None = None
     client_cert: Path | None = None
     client_key: Path | None = None
-    private_headers: frozenset[str] = frozenset()

@@ -19,11 +19,11 @@ _PRIVATE: Final = frozenset({'authorization', 'cookie', 'proxy-authorization', '
 
 
 class Redirects:
-    """Those of one call. most: how many are followed. private: headers that no other origin gets, in lower case."""
+    """Those of one call. most: how many are followed."""
 
-    def __init__(self, first: Outbound, *, most: int, private: frozenset[str]) -> None:
+    def __init__(self, first: Outbound, *, most: int) -> None:
         self._most = most if first.follows_redirects else 0
-        self._private = private | first.private_headers | _PRIVATE
+        self._private = first.private_headers | _PRIVATE
         self._seen = [(first.method, first.url)]
 
     def follow(self, request: Outbound, answer: Inbound) -> Outbound | None:

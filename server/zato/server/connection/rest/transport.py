@@ -79,8 +79,7 @@ class Transport:
         answer = self._exchange(request, call)
         if not 300 <= answer.status <= 399 or not request.follows_redirects:
             return answer
-        private = options.private_headers | request.private_headers
-        redirects = Redirects(request, most=options.max_redirects, private=private)
+        redirects = Redirects(request, most=options.max_redirects)
         while True:
             try:
                 after = redirects.follow(request, answer)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import quote, quote_plus, urlsplit
 
+from zato.common.config.kinds.outgoing_rest import PARAM
 from zato.common.exception import ConfigError, RequestInvalid, ZatoException
 
-_PARAM: Final = re.compile(r'\{([^{}]*)\}')
 #: Stay as they are in what users configured: what has a meaning in a URL, and percent signs of what is encoded already.
 _KEPT: Final = "%/:=&?~+!$,;'@()*[]"
 
@@ -27,7 +26,7 @@ class Target:
         self._title = title
         self._text = text
         self._base = _ascii(title, host).rstrip('/')
-        pieces = _PARAM.split(url_path)
+        pieces = PARAM.split(url_path)
         self._literals = [quote(piece, safe=_KEPT) for piece in pieces[::2]]
         self.params = pieces[1::2]
         self._url_path = url_path

@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from time import time
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import Connection, Insert, bindparam, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from zato.common.odb.tables import rate_limit as table
 from zato.server.propagate.odb import ODB
 from zato.server.security.rate_limit.tally import Key, window_at
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects.postgresql import Insert as PostgreSQLInsert
+    from sqlalchemy.dialects.sqlite import Insert as SQLiteInsert
 
 _KEY = ('object_id', 'source', 'seconds', 'window')
 _UPDATE = update(table).where(*(table.c[name] == bindparam(f'at_{name}') for name in _KEY))
@@ -108,8 +111,15 @@ def _columns(key: Key, now: float) -> dict[str, int | str]:
 
 
 def _upsert(*, is_sqlite: bool) -> Insert:
-    insert = sqlite.insert(table) if is_sqlite else postgresql.insert(table)
-    counted = insert.on_conflict_do_update(
-        index_elements=_KEY, set_={'requests': table.c.requests + insert.excluded.requests}
-    )
+    # Each dialect is imported where it is used alone: that of PostgreSQL takes megabytes.
+    made: PostgreSQLInsert | SQLiteInsert
+    if is_sqlite:
+        from sqlalchemy.dialects import sqlite
+
+        made = sqlite.insert(table)
+    else:
+        from sqlalchemy.dialects import postgresql
+
+        made = postgresql.insert(table)
+    counted = made.on_conflict_do_update(index_elements=_KEY, set_={'requests': table.c.requests + made.excluded.requests})
     return counted.returning(table.c.object_id, table.c.source, table.c.seconds, table.c.requests)

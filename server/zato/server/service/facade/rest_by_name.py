@@ -44,7 +44,7 @@ class REST:
         """Raises ConnectionMissing, also if several names become the same attribute."""
         if attribute.startswith('_'):
             raise AttributeError(attribute)
-        names = [name for name in self if name == attribute] or [name for name in self if _OTHER.sub('_', name) == attribute]
+        names = [attribute] if attribute in self else [name for name in self if _OTHER.sub('_', name) == attribute]
         if len(names) > 1:
             raise ConnectionMissing(
                 self._service.cid, f'self.rest.{attribute} may be each of {", ".join(names)}; use self.rest[name]'
