@@ -49,9 +49,7 @@ def audit_log(
     if kind:
         request['kind'] = kind_named(kind).name
     found = call(path, 'zato.audit-log.event.get-list', request)
-    if not found:
-        click.echo('There are no such messages', err=True)
-    show(found, format_, lambda: click.echo('\n\n'.join(map(_text, found)), nl=bool(found)))
+    show(found, format_, lambda: click.echo('\n\n'.join(map(_text, found)) or 'There are no such messages', err=not found))
 
 
 def _text(message: Mapping[str, Any]) -> str:

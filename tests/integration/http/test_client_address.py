@@ -33,7 +33,7 @@ def test_an_address_of_ipv4_has_one_form_wherever_the_server_listens(is_ipv6: bo
 def test_a_trusted_proxy_says_it_anew_with_each_request(is_ipv6: bool, tmp_path: Path) -> None:
     log = tmp_path / 'http_access.log'
     with InProcessServer(answer, is_ipv6=is_ipv6, proxies=TrustedProxies(['127.0.0.0/8']), log=str(log)) as server:
-        found = ask(server, CLAIM, CLAIM, '', 'X-Forwarded-For: 10.0.0.1', 'X-Zato-Forwarded-For: 2001:db8::1')
+        found = ask(server, CLAIM, CLAIM, '', 'X-Forwarded-For: 10.0.0.1', 'X-Forwarded-For: 2001:db8::1')
     expected = ['192.168.1.7', '192.168.1.7', '127.0.0.1', '10.0.0.1', '2001:db8::1']
     assert found == [address.encode() for address in expected]
     assert [line.split()[0] for line in log.read_text().splitlines()] == expected

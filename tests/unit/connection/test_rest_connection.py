@@ -497,6 +497,18 @@ def test_calls_and_answers_are_audited_where_that_is_switched_on(world: World, a
     assert recorder.records == [expected[direction] for direction in active]
 
 
+def test_a_call_without_an_answer_is_audited_with_what_went_wrong(world: World) -> None:
+    recorder: Any = Recorder()
+    object.__setattr__(world.surroundings, 'recorder', recorder)
+    world.send = not_reachable
+    world.crm(is_audit_log_received_active=True)
+    with pytest.raises(NotReachable):
+        world.get()
+    [record] = recorder.records
+    assert (record['direction'], record['status']) == ('received', 0)
+    assert record['data'] == b'CRM: http://crm:80: the connection was refused'
+
+
 @pytest.mark.parametrize(
     ('url_path', 'what'),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from zato.common.exception import CallFailed
 from zato.server.audit_log.recorder import ANSWER, Recorder
 from zato.server.config.runtime import ConfigObject
 from zato.server.connection.rest.message import Inbound, Outbound
@@ -35,6 +36,13 @@ class CallAudit:
             )
 
     def received(self, request: Outbound, inbound: Inbound, cid: str) -> None:
+        self._received(request, cid, inbound.url, inbound.status, inbound.body)
+
+    def failed(self, request: Outbound, error: CallFailed, cid: str) -> None:
+        """There was no answer: the error is what was received, with status 0."""
+        self._received(request, cid, request.url, 0, error.msg.encode())
+
+    def _received(self, request: Outbound, cid: str, url: str, status: int, data: bytes) -> None:
         item = self._item
         if item.settings.is_audit_log_received_active:
             self._recorder.record(
@@ -43,10 +51,10 @@ class CallAudit:
                 cid=cid,
                 msg_id=f'{ANSWER}{cid}',
                 in_reply_to=cid,
-                remote=urlsplit(inbound.url).netloc,
+                remote=urlsplit(url).netloc,
                 what=self._what(request),
-                status=inbound.status,
-                data=inbound.body,
+                status=status,
+                data=data,
             )
 
     def _what(self, request: Outbound) -> str:

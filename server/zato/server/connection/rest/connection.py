@@ -127,12 +127,14 @@ class RESTConnection:
             if audit is not None:
                 audit.sent(request, context.cid)
             inbound = self._authorized(ask, request, deadline, self._exchange)
-            if audit is not None:
-                audit.received(request, inbound, context.cid)
-            return self._answered(inbound, ask, context)
         except CallFailed as e:
             logger.warning('%s', e.msg, extra={'action': 'rest.out.failed', 'cid': context.cid})
+            if audit is not None:
+                audit.failed(request, e, context.cid)
             raise
+        if audit is not None:
+            audit.received(request, inbound, context.cid)
+        return self._answered(inbound, ask, context)
 
     def _deadline(self, ask: Ask, context: Context) -> float | None:
         """Monotonic seconds. Raises CallTimeout if it has passed."""
