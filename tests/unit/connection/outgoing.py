@@ -7,14 +7,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from urllib3 import HTTPHeaderDict
-
 from tests.unit.service.invoking import ALICE, CHANNEL_INFO, caller_of, invoker_of
 from zato.common.alarm import Alarms
 from zato.common.config.stored import StoredObject
 from zato.server.config.objects import ConfigObjects
 from zato.server.config.runtime import ConfigObject
 from zato.server.connection.registry import OutgoingConnections
+from zato.server.connection.rest.answer_headers import AnswerHeaders
 from zato.server.connection.rest.codecs import Surroundings
 from zato.server.connection.rest.transport import Inbound, Outbound, TransportOptions
 from zato.server.connection.types import outgoing_rest, security_bearer_token
@@ -31,11 +30,11 @@ Send = Callable[[Outbound], Inbound]
 
 def told(body: Any = b'', status: int = 200, *, url: str = 'http://crm/', **headers: str) -> Inbound:
     """An answer. body: bytes, or what becomes JSON. headers: with `_` for `-`."""
-    lines = HTTPHeaderDict({name.replace('_', '-'): value for name, value in headers.items()})
+    lines = {name.replace('_', '-'): value for name, value in headers.items()}
     if not isinstance(body, bytes):
         body = json.dumps(body).encode()
         lines.setdefault('Content-Type', 'application/json')
-    return Inbound(status=status, reason='', headers=lines, body=body, url=url, seconds=0.25)
+    return Inbound(status=status, reason='', headers=AnswerHeaders(lines.items()), body=body, url=url, seconds=0.25)
 
 
 class FakeTransport:

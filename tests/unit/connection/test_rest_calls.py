@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import subprocess
-import sys
 import zlib
 from time import monotonic
 
@@ -265,8 +263,3 @@ def test_a_path_that_is_not_encoded_is_refused(path: str) -> None:
         target.transport().send(target.get(path), None)
     assert 'secret' not in str(caught.value)
     assert target.requests == []
-
-
-def test_urllib3_is_imported_by_the_first_call_only() -> None:
-    code = 'import sys; import zato.server.connection.rest.transport; sys.exit("urllib3" in sys.modules)'
-    assert subprocess.run([sys.executable, '-c', code], check=False).returncode == 0

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from urllib3 import HTTPHeaderDict
 
 from zato.common.exception import (
     AnswerCutOff,
@@ -18,6 +17,7 @@ from zato.common.exception import (
     PoolExhausted,
     TLSFailed,
 )
+from zato.server.connection.rest.answer_headers import AnswerHeaders
 from zato.server.connection.rest.retry import Retries
 from zato.server.connection.rest.transport import Inbound
 
@@ -56,7 +56,7 @@ class Server:
 
 
 def inbound(status: int, retry_after: str = '') -> Inbound:
-    headers = HTTPHeaderDict({'Retry-After': retry_after} if retry_after else {})
+    headers = AnswerHeaders([('Retry-After', retry_after)] if retry_after else [])
     return Inbound(status=status, reason='', headers=headers, body=b'', url='http://a/', seconds=0.1)
 
 

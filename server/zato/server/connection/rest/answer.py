@@ -12,10 +12,10 @@ from http.client import HTTPResponse, RemoteDisconnected
 from typing import Final, cast
 
 from gevent import socket
-from urllib3 import HTTPHeaderDict
 
 from zato.common.exception import AnswerCutOff, AnswerTooLarge, InvalidAnswer
 from zato.server.config.cooperation import Slices
+from zato.server.connection.rest.answer_headers import AnswerHeaders
 from zato.server.connection.rest.failure import Broken
 
 _MAX_HEAD: Final = 131_072  #: bytes of a status line and its headers
@@ -89,9 +89,7 @@ class Answer(HTTPResponse):
         self.version = 10 if version == 0 else 11
         self.code = self.status = status
         self.reason = reason
-        self.fields = HTTPHeaderDict()
-        for name, value in fields:
-            self.fields.add(name, value)
+        self.fields = AnswerHeaders(fields)
         self._frame(fields)
 
     def _read_status_line(self) -> tuple[int, int, str]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from urllib3 import HTTPHeaderDict
+from zato.server.connection.rest.answer_headers import AnswerHeaders
 
 #: Methods whose requests say nothing of a body that they do not have (source: RFC 9110, 8.6).
 WITHOUT_BODY: Final = frozenset({'GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE'})
@@ -36,7 +35,7 @@ class Inbound:
 
     status: int
     reason: str
-    headers: HTTPHeaderDict = field(repr=False)
+    headers: AnswerHeaders = field(repr=False)
     body: bytes = field(repr=False)
     url: str
     seconds: float

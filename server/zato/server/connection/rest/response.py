@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
+from typing import Any, Final, get_args, get_origin
 
 from zato.common.exception import AnswerNotParsed, BadRequest, ErrorStatus, ZatoException
+from zato.server.connection.rest.answer_headers import AnswerHeaders
 from zato.server.connection.rest.codecs import Codecs
 from zato.server.connection.rest.transport import Inbound
-
-if TYPE_CHECKING:
-    from urllib3 import HTTPHeaderDict
 
 _ERRORS: Final = range(400, 600)
 _UNSET: Final = object()
@@ -50,7 +48,7 @@ class RESTResponse:
         return self._inbound.reason
 
     @property
-    def headers(self) -> HTTPHeaderDict:
+    def headers(self) -> AnswerHeaders:
         """By name, whatever its case; values of equal ones are joined."""
         return self._inbound.headers
 

@@ -10,24 +10,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from time import monotonic
-from typing import TYPE_CHECKING
 
 import gevent
 from gevent import ssl
 
 from zato.common.exception import CallFailed, CallTimeout, PoolExhausted, RequestInvalid
+from zato.server.connection.rest.answer_headers import AnswerHeaders
 from zato.server.connection.rest.failure import Broken
+from zato.server.connection.rest.link import Link, Stale
 from zato.server.connection.rest.message import Inbound, Outbound, TransportOptions
 from zato.server.connection.rest.origin import Origin, split
 from zato.server.connection.rest.pool import Pool
 from zato.server.connection.rest.redirect import Redirects
 from zato.server.connection.rest.retry import IDEMPOTENT
 from zato.server.connection.rest.tls import make_context
-
-if TYPE_CHECKING:
-    from urllib3 import HTTPHeaderDict
-
-    from zato.server.connection.rest.link import Link
 
 __all__ = ['Inbound', 'Outbound', 'Transport', 'TransportOptions', 'check_files']
 
@@ -123,9 +119,7 @@ class Transport:
         if not self._pool.acquire(options.timeout if remaining is None else min(options.timeout, remaining)):
             raise call.error(PoolExhausted, origin, f'all of its connections (pool_size {options.pool_size}) were in use')
 
-    def _converse(self, request: Outbound, origin: Origin, target: str) -> tuple[int, str, HTTPHeaderDict, bytes]:
-        from zato.server.connection.rest.link import Stale  # it imports urllib3
-
+    def _converse(self, request: Outbound, origin: Origin, target: str) -> tuple[int, str, AnswerHeaders, bytes]:
         link = self._pool.take(origin)
         if link is not None:
             try:
@@ -135,15 +129,13 @@ class Transport:
                     raise
         return self._use(self._connect(origin), request, target)
 
-    def _use(self, link: Link, request: Outbound, target: str) -> tuple[int, str, HTTPHeaderDict, bytes]:
+    def _use(self, link: Link, request: Outbound, target: str) -> tuple[int, str, AnswerHeaders, bytes]:
         found = link.exchange(request, target)
         if link.sock is not None:
             self._pool.put(link)
         return found
 
     def _connect(self, origin: Origin) -> Link:
-        from zato.server.connection.rest.link import Link
-
         options = self._options
         if origin.scheme == 'https' and self._context is None:
             self._context = _context_of(options)
