@@ -54,6 +54,7 @@ class Call:
     deadline: float | None = None
     _environ: dict[str, Any] | None = None
     _acting: Principal | None = None
+    _trace: tuple[str, str] = ('', '')
 
     def __init__(
         self,
@@ -73,6 +74,18 @@ class Call:
         self.greenlet = getcurrent()
         self.depth: int = caller.depth + 1 if caller is not None else 0
         self.started = monotonic()
+
+    @property
+    def trace(self) -> tuple[str, str]:
+        """traceparent and tracestate (W3C Trace Context) that it was called with, '' where there are none."""
+        if self.message is None:
+            return self._trace
+        headers = self.message.headers
+        return headers.get(b'traceparent', b'').decode('latin-1'), headers.get(b'tracestate', b'').decode('latin-1')
+
+    @trace.setter
+    def trace(self, trace: tuple[str, str]) -> None:
+        self._trace = trace
 
     @property
     def environ(self) -> dict[str, Any]:

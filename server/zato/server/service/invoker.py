@@ -158,6 +158,8 @@ class Invoker:
             None,
             caller.acting,
         )
+        if caller.message is not None or caller.trace[0]:
+            call.trace = caller.trace
         if data_format != 'dict' or to_json_string:
             payload = prepared(payload, data_format, caller.cid, to_json_string=to_json_string)
             call.data_format = data_format

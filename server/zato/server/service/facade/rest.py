@@ -185,13 +185,8 @@ class RESTClient:
                 f'The first argument is the cid, such as self.cid, and not a value of type {type(cid).__name__}',
             )
         call = self._service._call
-        headers = call.message.headers if call.message is not None else {}
-        return Context(
-            cid=cid,
-            traceparent=headers.get(b'traceparent', b'').decode('latin-1'),
-            tracestate=headers.get(b'tracestate', b'').decode('latin-1'),
-            deadline=call.until,
-        )
+        traceparent, tracestate = call.trace
+        return Context(cid=cid, traceparent=traceparent, tracestate=tracestate, deadline=call.until)
 
 
 def _content(path: Path) -> bytes | OSError:
