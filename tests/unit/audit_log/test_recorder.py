@@ -74,6 +74,20 @@ def test_messages_are_written_in_their_order(log: Log) -> None:
     assert max(map(len, log.store.batches)) == 500
 
 
+def test_what_comes_while_a_batch_is_written_is_in_the_next_one(log: Log) -> None:
+    few = Audited(max_len_messages_received=2)
+
+    def record_more() -> None:
+        log.store.meanwhile = lambda: None
+        for number in range(10, 20):
+            log.record(number, settings=few)
+
+    log.store.meanwhile = record_more
+    log.record(1, settings=few)
+    log.wait(3)
+    assert log.cids == ['cid1', 'cid18', 'cid19']
+
+
 def test_messages_that_would_not_stay_are_not_written(log: Log) -> None:
     few = Audited(max_len_messages_received=3, max_len_messages_sent=2)
     for number in range(10):

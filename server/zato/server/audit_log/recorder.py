@@ -31,7 +31,7 @@ _SUBJECT: Final = 'Audit log'
 _WHAT_TO_DO: Final = 'see to it that the ODB can be written to, or turn the audit log off where there is too much for it'
 _LONGEST: Final = 8_192  #: bytes of `what`
 _ROWS: Final = 500  #: in a batch
-_MANY: Final = 2_000  #: messages that are not waited for further ones with
+_MANY: Final = 10_000  #: messages that are not waited for further ones with
 _BATCH: Final = 8_000_000  #: bytes of data in one
 
 #: Before the cid of a request, in the ID of what answers it (source: classic Zato).
@@ -193,7 +193,9 @@ class Recorder:
                     self._woken.set()
 
     def _write_all(self) -> None:
-        while self._queue or self._batch:
+        """Up to a point where it is worth waiting: of what comes meanwhile, newer messages may push much out."""
+        is_more = bool(self._queue or self._batch)
+        while is_more:
             if not self._batch:
                 self._fill_batch()
             try:
@@ -205,7 +207,11 @@ class Recorder:
             else:
                 self._batch = []
                 self._tell()
+            is_much = len(self._queue) >= self._many or self._bytes >= self._much
+            is_more = bool(self._batch) or is_much or (self._is_stopping and bool(self._queue))
         self._recovered()
+        if self._queue:
+            self._woken.set()
 
     def _fill_batch(self) -> None:
         slices = Slices()
