@@ -342,6 +342,21 @@ def test_what_says_nothing_of_the_target_does_not_open_the_circuit(world: World,
     assert len(world.transport.sent) == 3
 
 
+def test_a_caller_without_time_does_not_open_the_circuit_for_others(world: World) -> None:
+    def hang(request: Outbound) -> Inbound:
+        raise CallTimeout(msg='too late')
+
+    world.crm(breaker_failures=1, timeout=10)
+    world.send = hang
+    for _ in range(2):
+        with pytest.raises(CallTimeout):
+            world.get(timeout=0.5)
+    with pytest.raises(CallTimeout):
+        world.get(timeout=20)
+    with pytest.raises(CircuitOpen):
+        world.get()
+
+
 def test_a_request_that_cannot_be_made_does_not_open_the_circuit(world: World) -> None:
     world.crm(breaker_failures=1, url_path='/{id}')
     with pytest.raises(RequestInvalid):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 from time import monotonic
 from typing import Final
 
@@ -181,10 +182,12 @@ class RESTConnection:
     def _exchange(self, request: Outbound, deadline: float | None) -> Inbound:
         breaker = self._breaker
         breaker.allow()
+        granted = inf if deadline is None else deadline - monotonic()
         try:
             inbound = self._retries.run(lambda: self._transport.send(request, deadline), request.method, deadline)
         except (CallFailed, gevent.Timeout) as e:
-            if not isinstance(e, _OWN_FAULT):
+            is_hasty = isinstance(e, CallTimeout | gevent.Timeout) and granted < self.settings.timeout
+            if not is_hasty and not isinstance(e, _OWN_FAULT):  # who has no time says nothing of the target
                 breaker.failed()
             raise
         if inbound.status in _DOWN:
