@@ -7,7 +7,7 @@ form, an instance of the kind's settings class, is made when a worker loads the 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -121,6 +121,16 @@ def resolve(kind: Kind, stored: StoredObject, environ: Mapping[str, str], decryp
         except ValueError as e:
             raise ObjectDown(msg=f'{title}: {e}') from None
     return settings
+
+
+def references_of(kind: Kind, settings: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """(field, ID of what it refers to) of a stored object; of lists the field has the position in it, `members.0`."""
+    for name, declared in kind.references.items():
+        value = settings.get(name)
+        if declared.is_many:
+            yield from ((f'{name}.{position}', target) for position, target in enumerate(value or ()))
+        elif value:
+            yield name, value
 
 
 def misfit(kind: Kind, settings: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from zato.common.alarm import Alarms
 from zato.common.config.kind import Kind, kinds
-from zato.common.config.stored import ObjectDown, StoredObject, resolve, without_defaults
+from zato.common.config.stored import ObjectDown, StoredObject, references_of, resolve, without_defaults
 from zato.common.exception import ConfigError
 from zato.server.config.cooperation import Slices
 from zato.server.config.runtime import ConfigObject, Runtime
@@ -214,7 +214,7 @@ class ConfigObjects:
     def _remember(self, item: StoredObject, kind: Kind) -> None:
         self._stored[item.id] = item
         self._ids[item.kind, item.name] = item.id
-        for target in _targets(kind, item):
+        for _, target in references_of(kind, item.settings):
             self._users.setdefault(target, set()).add(item.id)
 
     def _forget(self, id: int) -> None:
@@ -223,7 +223,7 @@ class ConfigObjects:
             return
         if self._ids.get((old.kind, old.name)) == id:
             del self._ids[old.kind, old.name]
-        for target in _targets(kinds()[old.kind], old):
+        for _, target in references_of(kinds()[old.kind], old.settings):
             self._users.get(target, set()).discard(id)
 
     @staticmethod
@@ -258,12 +258,3 @@ def _needed(kind: Kind, item: StoredObject) -> Iterator[int]:
         target = item.settings.get(name)
         if target and not declared.is_many:
             yield target
-
-
-def _targets(kind: Kind, item: StoredObject) -> Iterator[int]:
-    for name, declared in kind.references.items():
-        value = item.settings.get(name)
-        if declared.is_many:
-            yield from value or ()
-        elif value:
-            yield value

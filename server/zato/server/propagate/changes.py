@@ -22,6 +22,7 @@ from zato.common.config.stored import (
     masked,
     missing_settings,
     read_settings,
+    references_of,
     with_defaults,
 )
 from zato.common.crypto import Cipher, new_password
@@ -303,7 +304,7 @@ class ChangeSet:
 
     def _target_names(self, items: Iterable[StoredObject]) -> dict[int, str]:
         """Names of what these refer to."""
-        ids = {target for item in items for _, target in checks.references_of(item)}
+        ids = {target for item in items for _, target in references_of(kinds()[item.kind], item.settings)}
         stored = objects.names_of(self._connection, ids - self._plan.objects.keys())
         return {
             **{id: name for id, (_, name) in stored.items()},

@@ -6,7 +6,7 @@ Each check adds what is wrong to the plan's problems; two of them return the row
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from zato.common.config.field import shown
 from zato.common.config.kind import Kind, kinds
-from zato.common.config.stored import StoredObject, misfit
+from zato.common.config.stored import StoredObject, misfit, references_of
 from zato.common.exception import Conflict
 from zato.server.propagate import objects
 from zato.server.propagate.plan import Plan
@@ -77,8 +77,8 @@ def check_references(plan: Plan, connection: Connection) -> list[dict[str, Any]]
     """The rows of config_reference for what is touched."""
     rows: list[dict[str, Any]] = [
         {'object_id': item.id, 'field': field, 'target_id': target}
-        for item, _ in plan.touched()
-        for field, target in references_of(item)
+        for item, kind in plan.touched()
+        for field, target in references_of(kind, item.settings)
     ]
     gone = [id for id in plan.before if id not in plan.objects]
     for row in rows:
@@ -94,16 +94,6 @@ def check_references(plan: Plan, connection: Connection) -> list[dict[str, Any]]
         _refuse_deletion(plan, target, [names[id] for id in dict.fromkeys(ids)])
     _check_circles(plan, connection, rows)
     return rows
-
-
-def references_of(item: StoredObject) -> Iterator[tuple[str, int]]:
-    """(field, ID of what it refers to), as config_reference has them."""
-    for name, declared in kinds()[item.kind].references.items():
-        value = item.settings.get(name)
-        if declared.is_many:
-            yield from ((f'{name}.{position}', target) for position, target in enumerate(value or ()))
-        elif value:
-            yield name, value
 
 
 def _refuse_deletion(plan: Plan, target: int, users: Sequence[tuple[str, str]]) -> None:
