@@ -251,7 +251,7 @@ def test_workers_that_say_the_same_are_told_of_in_one_line(server: FakeServer, r
 
 
 def test_no_answer_is_an_error_that_names_the_log(server: FakeServer, run: Run) -> None:
-    server.answers['zato.channel-rest.get-list'] = ServerUnreachable(msg='No answer from 127.0.0.1:1')
+    server.answers['zato.channel-rest.get-list'] = ServerUnreachable('No answer from 127.0.0.1:1', was_sent=False)
     code, out = run('object', 'list', 'PATH', 'channel_rest')
     assert code == FAILED
     assert re.fullmatch(r'No answer from 127.0.0.1:1; see .*server\.log', out)

@@ -77,7 +77,7 @@ def test_it_fails_if_no_server_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 def test_a_server_that_does_not_answer_does_not_keep_the_others_from_being_asked(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    away = ServerUnreachable(msg='No answer from localhost:1')
+    away = ServerUnreachable('No answer from localhost:1', was_sent=False)
     result = Environment(monkeypatch, tmp_path, server1=away, server2=1).cancel()
     assert (result.exit_code, result.stdout) == (0, 'server2: 1 cancelled\n')
     assert 'Warning: No answer from localhost:1; see ' in result.stderr

@@ -6,7 +6,9 @@ import http.client
 import json
 import ssl
 from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from http.client import HTTPMessage
 from typing import Any
 
 from zato.common.exception import ZatoException
@@ -15,10 +17,12 @@ from zato.common.exception import ZatoException
 class ServerError(ZatoException):
     """The server answered with an error"""
 
-    def __init__(self, cid: str, http_status: int, details: str) -> None:
+    def __init__(self, cid: str, http_status: int, details: str, errors: Sequence[Mapping[str, Any]] = ()) -> None:
+        """errors: of changes, what is wrong with which setting: `change`, `key`, `text`."""
         super().__init__(cid, f'{http_status}: {details}')
         self.http_status = http_status
         self.details = details
+        self.errors = errors
 
 
 class ServerUnreachable(ZatoException):
@@ -26,10 +30,30 @@ class ServerUnreachable(ZatoException):
 
     retryable = True
 
+    def __init__(self, msg: str, *, was_sent: bool) -> None:
+        """was_sent: may the server have got the request, and done what it says?"""
+        super().__init__(msg=msg)
+        self.was_sent = was_sent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """payload: the service's response, parsed if it is JSON. text: the same as it came. seconds: that the service took."""
+
+    payload: Any
+    text: str
+    cid: str
+    seconds: float
+    headers: Mapping[str, str]
+    environment: Mapping[str, Any]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdminClient:
-    """timeout: seconds, of connecting and of each wait for data. tls: None for plain HTTP."""
+    """timeout: seconds, of each wait for data; connect_timeout: of connecting. tls: None for plain HTTP.
+
+    user, role: on whose behalf calls are made, '' for the client's own.
+    """
 
     host: str
     port: int
@@ -37,50 +61,84 @@ class AdminClient:
     username: str = 'admin.invoke'
     path: str = '/zato/admin/invoke'
     timeout: float = 60.0
+    connect_timeout: float = 60.0
     tls: ssl.SSLContext | None = None
+    user: str = ''
+    role: str = ''
 
     def get(self, path: str) -> tuple[int, bytes]:
         """Status and body of a GET without credentials. Raises ServerUnreachable."""
-        return self._request('GET', path, None, {})
+        status, _, body = self._request('GET', path, None, {})
+        return status, body
 
     def invoke(self, service: str, payload: Any = None, *, is_async: bool = False) -> Any:
         """The service's response, parsed if it is JSON; of an asynchronous call, its cid.
 
         Raises ServerError with what the server said, ServerUnreachable.
         """
-        raw = b'' if payload is None else json.dumps(payload).encode()
-        body = {'name': service, 'payload': b64encode(raw).decode(), 'is_async': is_async}
-        credentials = b64encode(f'{self.username}:{self.password}'.encode()).decode()
-        status, answer = self._request(
-            'POST', self.path, json.dumps(body).encode(), {'Authorization': f'Basic {credentials}'}
-        )
-        cid = ''
-        try:
-            document = json.loads(answer)
-            if status == http.client.OK:
-                return _parsed(b64decode(document['response']))
-            cid, details = document.get('cid', ''), document['details']
-        except (ValueError, KeyError, TypeError, AttributeError):
-            details = answer[:200].decode(errors='replace')
-        raise ServerError(cid, status, details)
+        return self.call(service, payload, is_async=is_async).payload
 
-    def _request(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, bytes]:
+    def call(self, service: str, payload: Any = None, **options: Any) -> Answer:
+        """options: further keys of `zato.service.invoke`. Raises as `invoke` does."""
+        raw = b'' if payload is None else json.dumps(payload).encode()
+        request = {'name': service, 'payload': b64encode(raw).decode(), **options}
+        if self.user:
+            request.update(user=self.user, role=self.role)
+        credentials = b64encode(f'{self.username}:{self.password}'.encode()).decode()
+        status, headers, body = self._request(
+            'POST', self.path, json.dumps(request).encode(), {'Authorization': f'Basic {credentials}'}
+        )
+        return _answer(status, headers, body)
+
+    def _request(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
+    ) -> tuple[int, HTTPMessage, bytes]:
         if self.tls is None:
-            connection = http.client.HTTPConnection(self.host, self.port, timeout=self.timeout)
+            connection = http.client.HTTPConnection(self.host, self.port, timeout=self.connect_timeout)
         else:
-            connection = http.client.HTTPSConnection(self.host, self.port, timeout=self.timeout, context=self.tls)
+            connection = http.client.HTTPSConnection(self.host, self.port, timeout=self.connect_timeout, context=self.tls)
+        was_sent = False
         try:
+            connection.connect()
+            connection.sock.settimeout(self.timeout)
+            was_sent = True
             connection.request(method, path, body, headers)
             response = connection.getresponse()
-            return response.status, response.read()
+            return response.status, response.headers, response.read()
         except (OSError, http.client.HTTPException) as e:
-            raise ServerUnreachable(msg=f'No answer from {self.host}:{self.port}: {e or type(e).__name__}') from e
+            text = f'No answer from {self.host}:{self.port}: {e or type(e).__name__}'
+            raise ServerUnreachable(text, was_sent=was_sent) from e
         finally:
             connection.close()
 
 
-def _parsed(raw: bytes) -> Any:
+def _answer(status: int, headers: HTTPMessage, body: bytes) -> Answer:
+    """Raises ServerError."""
+    cid, errors = '', list[dict[str, Any]]()
     try:
-        return json.loads(raw)
+        document = json.loads(body)
+        if status == http.client.OK:
+            text = b64decode(document['response']).decode(errors='replace')
+            return Answer(
+                payload=_parsed(text),
+                text=text,
+                cid=headers.get('X-Zato-CID', ''),
+                seconds=float(headers.get('X-Zato-Response-Time') or 0),
+                headers={name.lower(): value for name, value in headers.items()},
+                environment=dict(document.get('zato_env') or {}),
+            )
+        cid, details, errors = (
+            document.get('cid', ''),
+            document['details'],
+            [dict(error) for error in document.get('errors', ())],
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        details = body[:200].decode(errors='replace')
+    raise ServerError(cid, status, str(details), errors)
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
     except ValueError:
-        return raw.decode(errors='replace')
+        return text

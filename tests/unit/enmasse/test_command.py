@@ -164,7 +164,7 @@ def test_what_the_server_refuses_is_told_line_by_line(run: Run, server: FakeServ
 
 
 def test_a_server_that_does_not_answer_leaves_it_open_what_was_done(run: Run, server: FakeServer) -> None:
-    server.answers['zato.config.apply'] = ServerUnreachable(msg='No answer from x')
+    server.answers['zato.config.apply'] = ServerUnreachable('No answer from x', was_sent=False)
     done = run(*IMPORT)
     assert (done.code, 'all of it was, or nothing' in done.text) == (FAILED, True)
 

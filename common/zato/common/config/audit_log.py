@@ -15,20 +15,42 @@ class Audited:
     """Settings of what has messages."""
 
     is_audit_log_received_active: bool = setting(
-        False, label='Audit log received', help='Are messages that it receives kept in the audit log?'
+        False, label='Audit log received', group='Audit log', help='Are messages that it receives kept in the audit log?'
     )
     is_audit_log_sent_active: bool = setting(
-        False, label='Audit log sent', help='Are messages that it sends kept in the audit log?'
+        False, label='Audit log sent', group='Audit log', help='Are messages that it sends kept in the audit log?'
     )
     max_len_messages_received: int = setting(
-        50, label='Max received messages', help='How many of them, the latest', minimum=1, maximum=_MOST_MESSAGES
+        50,
+        label='Max received messages',
+        group='Audit log',
+        help='How many of them, the latest',
+        minimum=1,
+        maximum=_MOST_MESSAGES,
     )
     max_len_messages_sent: int = setting(
-        50, label='Max sent messages', help='How many of them, the latest', minimum=1, maximum=_MOST_MESSAGES
+        50,
+        label='Max sent messages',
+        group='Audit log',
+        help='How many of them, the latest',
+        minimum=1,
+        maximum=_MOST_MESSAGES,
     )
     max_bytes_per_message_received: int = setting(
-        500, label='Max size of a received message', help='The rest is cut off', unit='kB', minimum=1, maximum=_MOST_KB
+        500,
+        label='Max size of a received message',
+        group='Audit log',
+        help='The rest is cut off',
+        unit='kB',
+        minimum=1,
+        maximum=_MOST_KB,
     )
     max_bytes_per_message_sent: int = setting(
-        500, label='Max size of a sent message', help='The rest is cut off', unit='kB', minimum=1, maximum=_MOST_KB
+        500,
+        label='Max size of a sent message',
+        group='Audit log',
+        help='The rest is cut off',
+        unit='kB',
+        minimum=1,
+        maximum=_MOST_KB,
     )

@@ -20,6 +20,7 @@ _SHOWN = 100  #: characters of a wrong value that an error text quotes
 _NAME_OF_VARIABLE: Final = re.compile(r'[^\W\d]\w*')
 _CREDENTIALS: Final = re.compile(r'://[^\s/]*@')  #: of an address, whose password may have an @
 
+OnDelete = Literal['delete', 'detach']
 Widget = Literal['', 'text', 'textarea', 'password', 'number', 'checkbox', 'select']
 
 
@@ -30,7 +31,9 @@ class Field(Option):
     max_length: characters. refers_to: names of the kinds that a reference may lead to. aliases: classic names of the same
     setting. none_names: what a reference to nothing is called.
     unique_as: what the value is compared by, where objects must not agree in it. synonyms: classic values and what they say.
-    is_many: are there any number of references, or none?
+    is_many: are there any number of references, or none? on_delete: what becomes of an object that has the reference in its
+    list where the target is deleted with all that depends on it: it is deleted too, or loses that one. is_listed: is it a
+    column of lists? group: the heading that forms have it under, folded; '' for those that are asked for first.
     """
 
     name: str = ''
@@ -43,11 +46,14 @@ class Field(Option):
     is_read_only: bool = False  #: set by the server, never by a user
     refers_to: tuple[str, ...] = ()
     is_many: bool = False
+    on_delete: OnDelete = 'delete'
     aliases: tuple[str, ...] = ()
     none_names: tuple[str, ...] = ()
     unique_as: Callable[[Any], Any] | None = None
     synonyms: Mapping[str, Any] = field(default_factory=dict)
     declared_widget: Widget = ''
+    is_listed: bool = False
+    group: str = ''
 
     @property
     def is_required(self) -> bool:
@@ -90,6 +96,8 @@ def setting(
     is_multiline: bool = False,
     is_read_only: bool = False,
     widget: Widget = '',
+    is_listed: bool = False,
+    group: str = '',
 ) -> Any:
     """A field of a settings class: str, int, float or bool by its annotation."""
     declared = Field(
@@ -107,6 +115,8 @@ def setting(
         unique_as=unique_as,
         synonyms=synonyms or {},
         declared_widget=widget,
+        is_listed=is_listed,
+        group=group,
     )
     return field(default=default, metadata={'field': declared})
 
@@ -124,15 +134,40 @@ def reference(
     default: Any = REQUIRED,
     aliases: tuple[str, ...] = (),
     none_names: tuple[str, ...] = (),
+    is_listed: bool = False,
 ) -> Any:
     """The ID of another object, an `int`, or None where `default` is. Users give its name; kinds: what it may be."""
-    declared = Field(help=help, label=label, refers_to=kinds, aliases=aliases, none_names=none_names, type=int)
+    declared = Field(
+        help=help,
+        label=label,
+        refers_to=kinds,
+        aliases=aliases,
+        none_names=none_names,
+        type=int,
+        is_listed=is_listed,
+    )
     return field(default=default, metadata={'field': declared})
 
 
-def references(*kinds: str, label: str, help: str, aliases: tuple[str, ...] = ()) -> Any:
+def references(
+    *kinds: str,
+    label: str,
+    help: str,
+    aliases: tuple[str, ...] = (),
+    on_delete: OnDelete = 'delete',
+    is_listed: bool = False,
+) -> Any:
     """The IDs of any number of other objects, a `tuple[int, ...]`, those that are down too. Users give a list of names."""
-    declared = Field(help=help, label=label, refers_to=kinds, is_many=True, aliases=aliases, type=int)
+    declared = Field(
+        help=help,
+        label=label,
+        refers_to=kinds,
+        is_many=True,
+        aliases=aliases,
+        type=int,
+        on_delete=on_delete,
+        is_listed=is_listed,
+    )
     return field(default=(), metadata={'field': declared})
 
 

@@ -35,13 +35,26 @@ OPERATIONS: Mapping[str, Role] = {
     'ping': 'operator',
 }
 
-#: Keys of classic requests that say nothing here: there is one cluster, and lists are not paginated.
-IGNORED_KEYS = frozenset({'cluster_id', 'paginate', 'query', 'cur_page', 'should_include_scheduler'})
+#: Keys that say nothing of an object: there is one cluster, and forms may send where in a list they came from.
+IGNORED_KEYS = frozenset(
+    {'cluster_id', 'paginate', 'query', 'cur_page', 'page_size', 'sort', 'is_down', 'should_include_scheduler'}
+)
 
 #: Keys that say something of every object, so no setting is called so.
 OWN_KEYS = frozenset({'action', 'kind', 'id', 'name', 'is_active', 'version', 'error'})
 
 _KINDS = 'zato.common.config.kinds'
+
+#: Prefix of a kind's name → menus that it is in.
+_MENUS: Mapping[str, tuple[str, ...]] = {
+    'channel': ('Connections', 'Channels'),
+    'outgoing': ('Connections', 'Outgoing'),
+    'definition': ('Connections', 'Definitions'),
+    'security': ('Security',),
+    'pubsub': ('Pub/sub',),
+    'scheduler': ('Scheduler',),
+}
+_OTHER_MENU = ('Other',)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,7 +69,8 @@ class Kind:
     together; raises ValueError, its text being the rule. enmasse: sections of files, the one that is written first.
     enmasse_types: what an item's `type` says where kinds share a section; that of `fixed` unless it is given.
     ignored: classic keys that say nothing here → the values that they may have, None for any. connects: does it connect to
-    something, so that a change of it connects anew?
+    something, so that a change of it connects anew? menu: where users find it, the way to it from the top; by default it
+    follows from the kind's name.
     """
 
     name: str
@@ -76,6 +90,7 @@ class Kind:
     is_renamable: bool = True
     roles: Mapping[str, Role] = dataclasses.field(default_factory=dict)
     check: Callable[[Any], None] | None = None
+    menu: tuple[str, ...] = ()
 
     @cached_property
     def fields(self) -> Mapping[str, Field]:
@@ -94,9 +109,31 @@ class Kind:
         return (self.settings.__doc__ or '').strip()
 
     @property
+    def menu_path(self) -> tuple[str, ...]:
+        """Such as Connections, Channels, REST."""
+        if self.menu:
+            return self.menu
+        prefix, _, rest = self.name.partition('_')
+        return (*_MENUS.get(prefix if rest else '', _OTHER_MENU), self.label)
+
+    @property
+    def listed(self) -> tuple[Field, ...]:
+        """Columns of lists: those that are declared to be, or else those that every object must have."""
+        shown = [declared for declared in self.fields.values() if not declared.is_secret]
+        return tuple(
+            [declared for declared in shown if declared.is_listed]
+            or [declared for declared in shown if declared.is_required]
+        )
+
+    @property
+    def slug(self) -> str:
+        """The name as URLs and service names have it."""
+        return self.name.replace('_', '-')
+
+    @property
     def derived_services(self) -> str:
         """Prefix of the names that follow from the kind's own: `zato.channel-rest` of channel_rest."""
-        return f'zato.{self.name.replace("_", "-")}'
+        return f'zato.{self.slug}'
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -73,16 +73,20 @@ def check_limits(settings: RateLimited) -> None:
 class RateLimited:
     """Settings of what can be limited."""
 
-    is_rate_limit_active: bool = setting(False, label='Rate limiting', help='Is the number of requests limited?')
+    is_rate_limit_active: bool = setting(
+        False, label='Rate limiting', group='Rate limits', help='Is the number of requests limited?'
+    )
     rate_limit_type: str = setting(
         APPROXIMATE,
         label='Rate limit type',
+        group='Rate limits',
         help='APPROXIMATE: each worker counts for itself. EXACT: all workers of all servers count together, in the ODB',
         choices=(APPROXIMATE, EXACT),
     )
     rate_limit_def: str = setting(
         '',
         label='Rate limit definition',
+        group='Rate limits',
         help=(
             'One rule a line: <from>=<rate>/<unit>, such as *=1000/h or 10.0.0.0/8=50/m; the first that fits the address '
             'counts, and an address that none fits is refused'
@@ -94,5 +98,6 @@ class RateLimited:
     rate_limit_check_parent_def: bool = setting(
         False,
         label='Rate limit: check parent',
+        group='Rate limits',
         help="Is an address that no rule fits left to the request's other limits, rather than refused?",
     )

@@ -77,6 +77,7 @@ def check_url_path(path: Any) -> None:
 @kind(
     'channel_rest',
     label='REST channel',
+    menu=('Connections', 'Channels', 'REST'),
     services='zato.http-soap',
     fixed={'connection': 'channel', 'transport': 'plain_http'},
     unique=(('url_path', 'method', 'http_accept'),),
@@ -102,17 +103,19 @@ class ChannelREST(RateLimited, Audited):
 
     url_path: str = setting(
         label='URL path',
+        is_listed=True,
         help='Exact, or with parameters in braces: /customer/{customer_id}; the most specific channel is taken',
         check=check_url_path,
         unique_as=lambda path: PARAM.sub('{}', path),
     )
-    service: int = reference('service', label='Service', help='What is invoked', default='pub.zato.ping')
+    service: int = reference('service', label='Service', is_listed=True, help='What is invoked', default='pub.zato.ping')
     method: str = setting('', label='Method', help='The only one that is accepted; empty for any', choices=('', *METHODS))
     security: int | None = reference(
         'security_basic_auth',
         'security_apikey',
         'security_jwt',
         label='Security definition',
+        is_listed=True,
         help='Who may call; without one, and without groups, anybody',
         default=None,
         aliases=('sec_def', 'sec_name'),
@@ -124,15 +127,20 @@ class ChannelREST(RateLimited, Audited):
     data_format: str = setting(
         '',
         label='Data format',
+        is_listed=True,
         help='What bodies are parsed as, and what answers are made. Empty: services get the bytes as they came',
         choices=('', 'json', 'form', 'csv', 'xml'),
     )
     match_slash: bool = setting(
-        True, label='Match slash', help='May a parameter of the path have slashes in it? Channels that need none go first'
+        True,
+        label='Match slash',
+        group='Requests and answers',
+        help='May a parameter of the path have slashes in it? Channels that need none go first',
     )
     http_accept: str = setting(
         '*/*',
         label='HTTP Accept',
+        group='Requests and answers',
         help='What the client must accept, such as application/json; channels may differ in it alone',
         max_length=200,
         check=check_media_type,
@@ -141,33 +149,42 @@ class ChannelREST(RateLimited, Audited):
     merge_url_params_req: bool = setting(
         True,
         label='Merge URL params',
+        group='Requests and answers',
         help='Are parameters of the path and the query string part of the input of the service?',
     )
     url_params_pri: str = setting(
         QUERY_FIRST,
         label='URL params priority',
+        group='Requests and answers',
         help='Which of the two counts where path and query string have the same parameter',
         choices=(QUERY_FIRST, PATH_FIRST),
     )
     params_pri: str = setting(
         URL_FIRST,
         label='Params priority',
+        group='Requests and answers',
         help='Which of the two counts where URL and body have the same element',
         choices=(URL_FIRST, MESSAGE_FIRST),
     )
     content_type: str = setting(
         '',
         label='Content type',
+        group='Requests and answers',
         help='Of answers, unless the service sets one; empty for that of the data format',
         max_length=200,
         check=check_header,
     )
     content_encoding: str = setting(
-        '', label='Content encoding', help='gzip: answers are compressed for clients that accept it', choices=('', 'gzip')
+        '',
+        label='Content encoding',
+        group='Requests and answers',
+        help='gzip: answers are compressed for clients that accept it',
+        choices=('', 'gzip'),
     )
     service_timeout: float = setting(
         0.0,
         label='Service timeout',
+        group='Requests and answers',
         help='The service is interrupted after it, and the client answered with 504; 0 for no limit',
         unit='seconds',
         minimum=0,
@@ -176,6 +193,7 @@ class ChannelREST(RateLimited, Audited):
     max_body: int = setting(
         0,
         label='Max body',
+        group='Requests and answers',
         help='Longest body, after decompression too; 413. 0 for that of server.conf, which no channel exceeds',
         unit='bytes',
         minimum=0,
@@ -183,17 +201,33 @@ class ChannelREST(RateLimited, Audited):
     cors_origins: str = setting(
         '',
         label='CORS origins',
+        group='CORS',
         help='Whose pages may call from a browser: origins such as https://example.com, one a line, or *. Empty: none',
         is_multiline=True,
         check=check_origins,
     )
     cors_headers: str = setting(
-        '', label='CORS headers', help='Request headers that such pages may set; empty for all', max_length=2_000
+        '',
+        label='CORS headers',
+        group='CORS',
+        help='Request headers that such pages may set; empty for all',
+        max_length=2_000,
     )
-    cors_expose_headers: str = setting('', label='CORS exposed headers', help='Headers of answers that such pages may read')
+    cors_expose_headers: str = setting(
+        '', label='CORS exposed headers', group='CORS', help='Headers of answers that such pages may read'
+    )
     cors_credentials: bool = setting(
-        False, label='CORS credentials', help='May such pages send cookies and credentials that the browser has stored?'
+        False,
+        label='CORS credentials',
+        group='CORS',
+        help='May such pages send cookies and credentials that the browser has stored?',
     )
     cors_max_age: int = setting(
-        600, label='CORS max age', help='How long browsers may remember all this', unit='seconds', minimum=0, maximum=86_400
+        600,
+        label='CORS max age',
+        group='CORS',
+        help='How long browsers may remember all this',
+        unit='seconds',
+        minimum=0,
+        maximum=86_400,
     )

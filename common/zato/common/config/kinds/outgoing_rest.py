@@ -63,6 +63,7 @@ def check_url_path(value: Any) -> None:
 @kind(
     'outgoing_rest',
     label='Outgoing REST connection',
+    menu=('Connections', 'Outgoing', 'REST'),
     services='zato.http-soap',
     fixed={'connection': 'outgoing', 'transport': 'plain_http'},
     enmasse=('outgoing_rest', 'outconn_plain_http', 'http_soap'),
@@ -92,11 +93,16 @@ class OutgoingREST(Audited):
     """An HTTP server that services call: self.out.rest['name'].conn."""
 
     host: str = setting(
-        label='Host', help='Where it is, such as https://example.com:8443', check=check_host, aliases=('address',)
+        label='Host',
+        is_listed=True,
+        help='Where it is, such as https://example.com:8443',
+        check=check_host,
+        aliases=('address',),
     )
     url_path: str = setting(
         '',
         label='URL path',
+        is_listed=True,
         help='What follows, with parameters in braces that each call fills in: /customer/{customer_id}',
         check=check_url_path,
     )
@@ -105,6 +111,7 @@ class OutgoingREST(Audited):
         'security_apikey',
         'security_bearer_token',
         label='Security definition',
+        is_listed=True,
         help='The credentials that calls are made with',
         default=None,
         aliases=('sec_def', 'sec_name'),
@@ -127,6 +134,7 @@ class OutgoingREST(Audited):
     connect_timeout: float = setting(
         0.0,
         label='Connect timeout',
+        group='Timeouts, retries, circuit breaker',
         help='How long a connection may take to be made; 0: as Timeout',
         unit='seconds',
         minimum=0,
@@ -135,21 +143,34 @@ class OutgoingREST(Audited):
     total_timeout: float = setting(
         60.0,
         label='Total timeout',
+        group='Timeouts, retries, circuit breaker',
         help='How long a whole call may take, with its retries; 0 for no limit',
         unit='seconds',
         minimum=0,
         maximum=86_400,
     )
     pool_size: int = setting(
-        20, label='Pool size', help='Most connections that a worker has open to it', minimum=1, maximum=10_000
+        20,
+        label='Pool size',
+        is_listed=True,
+        help='Most connections that a worker has open to it',
+        minimum=1,
+        maximum=10_000,
     )
-    ping_method: str = setting('HEAD', label='Ping method', help='Of the request that a ping is', choices=PING_METHODS)
+    ping_method: str = setting(
+        'HEAD', label='Ping method', group='Requests and answers', help='Of the request that a ping is', choices=PING_METHODS
+    )
     content_type: str = setting(
-        '', label='Content type', help='Of requests; empty for that of the data format', max_length=200
+        '',
+        label='Content type',
+        group='Requests and answers',
+        help='Of requests; empty for that of the data format',
+        max_length=200,
     )
     max_retries: int = setting(
         0,
         label='Max retries',
+        group='Timeouts, retries, circuit breaker',
         help='How often a call is made again that failed, or was answered with 429, 502, 503 or 504; never POST and PATCH',
         minimum=0,
         maximum=100,
@@ -157,6 +178,7 @@ class OutgoingREST(Audited):
     retry_sleep_time: float = setting(
         2.0,
         label='Retry sleep time',
+        group='Timeouts, retries, circuit breaker',
         help='Pause before the first retry; it doubles with each one, up to 30 s, and is varied at random',
         unit='seconds',
         minimum=0,
@@ -165,6 +187,7 @@ class OutgoingREST(Audited):
     breaker_failures: int = setting(
         0,
         label='Circuit breaker',
+        group='Timeouts, retries, circuit breaker',
         help='After how many failures in a row calls fail at once for a while; 0 for never',
         minimum=0,
         maximum=1_000_000,
@@ -172,20 +195,32 @@ class OutgoingREST(Audited):
     breaker_pause: float = setting(
         30.0,
         label='Circuit breaker pause',
+        group='Timeouts, retries, circuit breaker',
         help='How long they do, before one call is let through that tells if it is there again',
         unit='seconds',
         minimum=0.001,
         maximum=86_400,
     )
     max_redirects: int = setting(
-        5, label='Max redirects', help='How many are followed; 0 gives the redirect itself', minimum=0, maximum=100
+        5,
+        label='Max redirects',
+        group='Requests and answers',
+        help='How many are followed; 0 gives the redirect itself',
+        minimum=0,
+        maximum=100,
     )
     max_response: int = setting(
-        104_857_600, label='Max response', help='Longest body of an answer, decompressed', unit='bytes', minimum=1
+        104_857_600,
+        label='Max response',
+        group='Requests and answers',
+        help='Longest body of an answer, decompressed',
+        unit='bytes',
+        minimum=1,
     )
     tls_verify: bool = setting(
         True,
         label='Verify TLS',
+        group='TLS',
         help="Is the server's certificate verified?",
         aliases=('sec_tls_ca_cert_id', 'sec_tls_ca_cert_name'),
         synonyms={'ZATO_DEFAULT': True, 'ZATO_NONE': False},
@@ -193,22 +228,28 @@ class OutgoingREST(Audited):
     tls_ca_certs: str = setting(
         '',
         label='TLS CA certs',
+        group='TLS',
         help="Authorities that may have signed it: a PEM file, relative to config/repo; empty for the system's own",
     )
     tls_client_cert: str = setting(
         '',
         label='TLS client cert',
+        group='TLS',
         help='The certificate that this server shows, with those that signed it: a PEM file, relative to config/repo',
     )
     tls_client_key: str = setting(
         '',
         label='TLS client key',
+        group='TLS',
         help='Its private key, a PEM file, relative to config/repo; empty if that is in the same one',
     )
     soap_version: str = setting(
         '',
         label='SOAP version',
+        group='SOAP',
         help='Is text put into a SOAP envelope, unless it has one, and of which version? Empty: no',
         choices=('', '1.1', '1.2'),
     )
-    soap_action: str = setting('', label='SOAP action', help='What requests say they are for, where SOAP is spoken')
+    soap_action: str = setting(
+        '', label='SOAP action', group='SOAP', help='What requests say they are for, where SOAP is spoken'
+    )

@@ -22,6 +22,7 @@ def check_header_name(value: Any) -> None:
 @kind(
     'security_apikey',
     label='API key',
+    menu=('Security', 'API keys'),
     services='zato.security.apikey',
     fixed={'type': 'apikey'},
     enmasse=('security', 'def_sec', 'apikey'),
@@ -36,6 +37,11 @@ class SecurityAPIKey(RateLimited):
     """A key in a header of requests, by which clients are told apart."""
 
     header: str = setting(
-        'X-API-Key', label='Header', help='The header that the key is in', max_length=200, check=check_header_name
+        'X-API-Key',
+        label='Header',
+        is_listed=True,
+        help='The header that the key is in',
+        max_length=200,
+        check=check_header_name,
     )
     password: str = secret(label='API key', help='A random one unless it is given; change it with Change password')

@@ -18,6 +18,7 @@ def _check_username(value: Any) -> None:
 @kind(
     'security_basic_auth',
     label='Basic Auth',
+    menu=('Security', 'HTTP Basic Auth'),
     services='zato.security.basic-auth',
     fixed={'type': 'basic_auth'},
     enmasse=('security', 'def_sec', 'basic_auth'),
@@ -30,6 +31,10 @@ def _check_username(value: Any) -> None:
 class SecurityBasicAuth(RateLimited):
     """A user name and a password by which clients are told apart (RFC 7617)."""
 
-    username: str = setting(label='Username', help='What clients send', max_length=200, check=_check_username)
-    realm: str = setting('API', label='Domain', help='What clients without credentials are told they need them for')
+    username: str = setting(
+        label='Username', is_listed=True, help='What clients send', max_length=200, check=_check_username
+    )
+    realm: str = setting(
+        'API', label='Domain', is_listed=True, help='What clients without credentials are told they need them for'
+    )
     password: str = secret(label='Password', help='A random one unless it is given; change it with Change password')

@@ -11,6 +11,7 @@ from zato.common.config.kind import kind
 @kind(
     'security_group',
     label='Security group',
+    menu=('Security', 'Groups'),
     services='zato.groups',
     enmasse=('security_groups',),
     operations=('get-list', 'get', 'create', 'edit', 'delete'),
@@ -20,5 +21,10 @@ class SecurityGroup:
     """Definitions any of which lets a client into the channels that have the group. A group of none lets nobody in."""
 
     members: tuple[int, ...] = references(
-        'security_basic_auth', 'security_apikey', label='Members', help='Names of Basic Auth definitions and of API keys'
+        'security_basic_auth',
+        'security_apikey',
+        label='Members',
+        is_listed=True,
+        help='Names of Basic Auth definitions and of API keys',
+        on_delete='detach',
     )

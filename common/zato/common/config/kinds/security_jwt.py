@@ -12,6 +12,7 @@ from zato.common.config.rate_limit import RateLimited, check_limits
 @kind(
     'security_jwt',
     label='JWT',
+    menu=('Security', 'JWT'),
     services='zato.security.jwt',
     fixed={'type': 'jwt'},
     enmasse=('security', 'def_sec', 'jwt'),
@@ -23,10 +24,11 @@ from zato.common.config.rate_limit import RateLimited, check_limits
 class SecurityJWT(RateLimited):
     """A user name and a password for which /zato/jwt/log-in gives a token; each use makes the token live on (RFC 7519)."""
 
-    username: str = setting(label='Username', help='What clients log in with', max_length=200)
+    username: str = setting(label='Username', is_listed=True, help='What clients log in with', max_length=200)
     ttl: int = setting(
         3_600,
         label='TTL',
+        is_listed=True,
         help='How long a token lives after it was last used',
         unit='seconds',
         minimum=1,

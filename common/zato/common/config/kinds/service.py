@@ -12,6 +12,7 @@ from zato.common.config.rate_limit import RateLimited, check_limits
 @kind(
     'service',
     label='Service',
+    menu=('Services',),
     services='zato.service',
     operations=('get-list', 'get', 'edit'),
     is_renamable=False,
@@ -22,6 +23,11 @@ class Service(RateLimited):
     """A service, deployed from a module or built in. It is created by deployment, and has its ID for good."""
 
     impl_name: str = setting(
-        '', label='Implementation', help='Module and class that the service is in', is_read_only=True, max_length=500
+        '',
+        label='Implementation',
+        is_listed=True,
+        help='Module and class that the service is in',
+        is_read_only=True,
+        max_length=500,
     )
     is_internal: bool = setting(False, label='Is internal', help='Is it built in?', is_read_only=True)
