@@ -164,6 +164,17 @@ def test_what_is_deleted_is_gone_with_its_keys_and_references(config: Config) ->
     assert again.id > created.id, 'an ID is never given twice'
 
 
+def test_services_that_servers_are_administered_through_stay_active(config: Config) -> None:
+    new = parse_change(create(SERVICE, 'zato.config.apply', impl_name='x.Apply', is_internal=True))
+    config.opened.apply(new, is_system=True)
+    with pytest.raises(BadRequest) as info:
+        config.apply(edit(SERVICE, 'zato.config.apply', is_active=False))
+    why = 'it is built in, and servers are administered through such services'
+    assert info.value.msg == f'Service `zato.config.apply` cannot be made inactive: {why}'
+    assert [error.key for error in info.value.errors] == ['is_active']
+    config.apply(edit(SERVICE, 'pub.zato.ping', is_active=False))
+
+
 def test_each_change_of_a_set_has_its_result_and_an_event(config: Config) -> None:
     before = len(config.events)
     results = config.apply(channel('c', security='s'), edit(SERVICE, 'my.service', is_active=False), basic('s'))

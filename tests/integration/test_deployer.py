@@ -23,7 +23,8 @@ from zato.server.deploy.applier import Applier
 from zato.server.deploy.checker import Checked, CheckFailed, Failure, ModuleText
 from zato.server.deploy.deployer import Deployer, in_order, is_deployable
 from zato.server.deploy.loader import ModuleLoader, Source, imported_names
-from zato.server.deploy.versions import ModuleStore, Seen, ServiceDeclaration, digest_of
+from zato.server.deploy.seen import Seen
+from zato.server.deploy.versions import ModuleStore, ServiceDeclaration, digest_of
 from zato.server.service.store import ServiceStore
 
 

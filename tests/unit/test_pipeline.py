@@ -14,6 +14,7 @@ from zato.common.api import CHANNEL
 from zato.common.exception import (
     BadRequest,
     Conflict,
+    Fault,
     HTTPException,
     NotFound,
     ServiceUnavailable,
@@ -182,6 +183,35 @@ def test_a_client_is_told_of_errors_what_it_may_know(
     setup.routes.add(replace(setup.channel, has_full_errors=True))
     response = setup.ask()
     assert (response.status, details(response)) == (status, told_to_admins)
+
+
+FAULTS = [Fault(0, 'url_path', 'is required'), Fault(2, '', 'is named twice')]
+
+
+def test_what_is_wrong_with_each_change_is_told_where_the_text_is(setup: Setup) -> None:
+    setup.raises = BadRequest('c1', 'what is wrong', needs_msg=True).with_errors(FAULTS)
+    told = json.loads(setup.ask().body)
+    assert told['details'] == 'what is wrong'
+    assert told['errors'] == [
+        {'change': 0, 'key': 'url_path', 'text': 'is required'},
+        {'change': 2, 'key': '', 'text': 'is named twice'},
+    ]
+    setup.raises = BadRequest('c1', 'what is wrong').with_errors(FAULTS)
+    assert json.loads(setup.ask().body).keys() == {'result', 'cid', 'details'}
+    setup.raises = BadRequest('c1', 'what is wrong', needs_msg=True)
+    assert json.loads(setup.ask().body).keys() == {'result', 'cid', 'details'}
+
+
+@pytest.mark.parametrize('errors', [3, ['mine'], ('mine',), None])
+def test_a_users_exception_that_has_something_else_of_that_name_is_told_as_ever(setup: Setup, errors: Any) -> None:
+    class Mine(BadRequest):
+        def __init__(self) -> None:
+            super().__init__('c1', 'what is wrong', needs_msg=True)
+            self.errors = errors
+
+    setup.raises = Mine()
+    answer = setup.ask()
+    assert (answer.status, json.loads(answer.body).keys()) == (400, {'result', 'cid', 'details'})
 
 
 @pytest.mark.parametrize('has_cause', [False, True])

@@ -7,7 +7,7 @@ import json
 import socket
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from zato.common.exception import ConfigError
 from zato.common.lock import owner_of
@@ -15,7 +15,7 @@ from zato.common.version import version
 
 INFO_FILE = '.zato-info'
 
-Component = Literal['SERVER', 'QUICKSTART']
+Component = Literal['SERVER', 'WEB_ADMIN', 'QUICKSTART']
 
 
 def write_info(path: Path, component: Component, **more: str) -> None:
@@ -35,7 +35,7 @@ def read_info(path: Path) -> dict[str, str]:
     file = path / INFO_FILE
     try:
         info = json.loads(file.read_text(encoding='utf-8'))
-        if info['component'] in ('SERVER', 'QUICKSTART'):
+        if info['component'] in get_args(Component):
             return dict(info)
     except FileNotFoundError:
         if not path.is_dir():
@@ -46,28 +46,46 @@ def read_info(path: Path) -> dict[str, str]:
     raise ConfigError(f'unknown component {info["component"]!r}', path=str(file))
 
 
-class ServerDirectory:
-    """Where everything is in a server's directory."""
+class ComponentDirectory:
+    """Where is what in the directory of something that runs. stem: what its files are named after."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, stem: str) -> None:
         self.path = path.resolve()
         self.name = self.path.name
         self.repo = self.path / 'config' / 'repo'
-        self.server_conf = self.repo / 'server.conf'
+        self.conf = self.repo / f'{stem}.conf'
         self.logging_conf = self.repo / 'logging.conf'
         self.secrets_conf = self.repo / 'secrets.conf'
-        self.pickup_conf = self.repo / 'pickup.conf'
-        self.user_conf = self.repo / 'user.conf'
         self.logs = self.path / 'logs'
-        self.server_log = self.logs / 'server.log'
-        self.services = self.path / 'pickup' / 'incoming' / 'services'
-        self.user_conf_dir = self.path / 'pickup' / 'incoming' / 'user-conf'
+        self.log = self.logs / f'{stem}.log'
         self.work = self.path / 'work'
-        self.hot_deploy = self.work / 'hot-deploy'
-        self.lock = self.work / 'server.lock'
-        self.address = self.work / 'address'  #: host:port that the running server listens on
+        self.lock = self.work / f'{stem}.lock'
+        self.address = self.work / 'address'  #: host:port that it listens on while it runs
         self.pidfile = self.path / 'pidfile'
 
     def running_pid(self) -> int:
-        """The arbiter's process ID, 0 if it does not run."""
+        """The ID of its parent process, 0 if it does not run."""
         return owner_of(self.lock)
+
+
+class ServerDirectory(ComponentDirectory):
+    """Of a server."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, 'server')
+        self.server_conf = self.conf
+        self.pickup_conf = self.repo / 'pickup.conf'
+        self.user_conf = self.repo / 'user.conf'
+        self.server_log = self.log
+        self.services = self.path / 'pickup' / 'incoming' / 'services'
+        self.user_conf_dir = self.path / 'pickup' / 'incoming' / 'user-conf'
+        self.hot_deploy = self.work / 'hot-deploy'
+
+
+class WebAdminDirectory(ComponentDirectory):
+    """Of a dashboard."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, 'web-admin')
+        self.web_admin_conf = self.conf
+        self.database = self.work / 'web-admin.db'  #: users, sessions, preferences

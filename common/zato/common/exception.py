@@ -32,7 +32,9 @@ ZatoException
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Self
 
 
 class ZatoException(Exception):
@@ -51,14 +53,32 @@ class ZatoException(Exception):
         self.msg = msg or (type(self).__doc__ or '')
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with changes of configuration, as forms show it. change: index in the list of changes.
+
+    key: the setting, as the user named it; '' if it is about the whole object. text: without the object's title in front.
+    """
+
+    change: int
+    key: str
+    text: str
+
+
 class HTTPException(ZatoException):
     """The request could not be served"""
 
     needs_msg: bool = True  #: may the client see `msg`?
+    errors: tuple[Fault, ...] = ()  #: what `msg` says, one by one, where there is more to say of each
 
     def __init__(self, cid: str = '', msg: str = '', needs_msg: bool = True) -> None:
         super().__init__(cid, msg)
         self.needs_msg = needs_msg
+
+    def with_errors(self, errors: Iterable[Fault]) -> Self:
+        """The same error, which says this too."""
+        self.errors = tuple(errors)
+        return self
 
 
 class BadRequest(HTTPException):

@@ -14,10 +14,10 @@ from gevent import get_hub
 from gevent.event import Event
 
 from tests.support.http_client import PATIENCE, Client
+from zato.common.client_address import TrustedProxies
 from zato.common.log.files import AppendFile
 from zato.common.log.writers import BufferedLines
 from zato.server.http.access_log import AccessLog
-from zato.server.http.client_address import TrustedProxies
 from zato.server.http.limits import Limits
 from zato.server.http.message import Request, Response
 from zato.server.http.server import HTTPServer

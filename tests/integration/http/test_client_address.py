@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.http.in_process import InProcessServer
-from zato.server.http.client_address import TrustedProxies
+from zato.common.client_address import TrustedProxies
 from zato.server.http.message import Request, Response
 
 CLAIM = 'X-Forwarded-For: 192.168.1.7'

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zato.server.http.client_address import TrustedProxies, plain_address
+from zato.common.client_address import TrustedProxies, plain_address
 
 PROXY = '10.0.0.7'
 NETWORKS = (PROXY, '10.1.0.0/16', '2001:db8::/32')

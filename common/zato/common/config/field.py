@@ -239,7 +239,10 @@ def _to_text(declared: Field, raw: Any) -> str:
         if raw not in declared.choices:
             raise ValueError(f'must be one of: {", ".join(choice or "(empty)" for choice in declared.choices)}')
         return raw
-    text = raw if declared.is_secret or declared.is_multiline else raw.strip()
+    if declared.is_multiline:
+        text = raw.replace('\r\n', '\n').replace('\r', '\n')  # as browsers end lines
+    else:
+        text = raw if declared.is_secret else raw.strip()
     if not text and declared.is_required:
         raise ValueError('must not be empty')
     _check_text(text, declared.max_length, is_multiline=declared.is_multiline)

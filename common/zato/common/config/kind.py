@@ -69,8 +69,9 @@ class Kind:
     together; raises ValueError, its text being the rule. enmasse: sections of files, the one that is written first.
     enmasse_types: what an item's `type` says where kinds share a section; that of `fixed` unless it is given.
     ignored: classic keys that say nothing here → the values that they may have, None for any. connects: does it connect to
-    something, so that a change of it connects anew? menu: where users find it, the way to it from the top; by default it
-    follows from the kind's name.
+    something, so that a change of it connects anew? must_be_active: takes an object's name and settings, returns why it
+    cannot be made inactive, '' if it can. menu: where users find it, the way to it from the top; by default it follows from
+    the kind's name.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Kind:
     roles: Mapping[str, Role] = dataclasses.field(default_factory=dict)
     check: Callable[[Any], None] | None = None
     menu: tuple[str, ...] = ()
+    must_be_active: Callable[[str, Mapping[str, Any]], str] | None = None
 
     @cached_property
     def fields(self) -> Mapping[str, Field]:

@@ -26,3 +26,12 @@ def parse_network(text: str) -> Network:
     if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
         return IPv4Network((int(network.network_address) & 0xFFFFFFFF, network.prefixlen - _MAPPED.prefixlen))
     return network
+
+
+def check_networks(value: tuple[str, ...]) -> None:
+    """Raises ValueError, its text being the rule of an option."""
+    for text in value:
+        try:
+            parse_network(text)
+        except ValueError:
+            raise ValueError(f'must have addresses or networks, such as 10.0.0.7 or 10.0.0.0/8, not `{text}`') from None

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from configobj import ConfigObj, ConfigObjError
 
+from zato.common.config.conf_file import ConfFile
 from zato.common.config.option import convert, declared, nearest
-from zato.common.config.server_conf import CLASSIC, OPEN_STANZAS, STANZAS, ServerConf
+from zato.common.config.server_conf import SERVER_CONF, ServerConf
 from zato.common.exception import ConfigError
 
 logger = logging.getLogger(__name__)
@@ -78,17 +79,22 @@ def resolve(raw: Any, environ: Mapping[str, str], get_secret: GetSecret | None, 
     return raw
 
 
-def override(conf: ConfigObj, file_name: str, component: str, environ: Mapping[str, str]) -> Overrides:
-    """Apply `Zato_Config_<Component>_<file>_…` to what was read from that file. Returns what was overridden by what."""
+def override(
+    conf: ConfigObj, file_name: str, component: str, environ: Mapping[str, str], stanzas: Iterable[str] = ()
+) -> Overrides:
+    """Apply `Zato_Config_<Component>_<file>_…` to what was read from that file. Returns what was overridden by what.
+
+    stanzas: those that the file may have besides those that it has.
+    """
     done: Overrides = {}
     prefix = f'Zato_Config_{component}_{file_name.replace(".", "__").replace("-", "__")}_'
     for name, value in environ.items():
         if not name.startswith(prefix):
             continue
         rest = name.removeprefix(prefix)
-        stanzas = [stanza for stanza in {*conf.sections, *STANZAS, *OPEN_STANZAS} if rest.startswith(f'{stanza}_')]
-        if stanzas:
-            stanza = max(stanzas, key=len)
+        found = [stanza for stanza in {*conf.sections, *stanzas} if rest.startswith(f'{stanza}_')]
+        if found:
+            stanza = max(found, key=len)
             key = rest.removeprefix(f'{stanza}_')
             conf.setdefault(stanza, {})[key] = value
             done[stanza, key] = name
@@ -97,109 +103,141 @@ def override(conf: ConfigObj, file_name: str, component: str, environ: Mapping[s
     return done
 
 
-def read_server_conf(path: Path, environ: Mapping[str, str], get_secret: GetSecret | None = None) -> ServerConf:
-    """Raises ConfigError that lists everything wrong with the file, a line each."""
-    conf = read_conf(path)
-    problems: list[str] = []
-    ignored: list[str] = []
-    overrides: Overrides = {}
+def read_declared(
+    path: Path,
+    declaration: ConfFile,
+    environ: Mapping[str, str],
+    get_secret: GetSecret | None,
+    *,
+    shorter: Callable[[ConfigObj, Mapping[str, str]], Overrides] = lambda conf, environ: {},
+) -> dict[str, Any]:
+    """Stanza → what it says: an object of its class, or a mapping if it is open.
 
-    def problem(msg: str, stanza: str, key: str = '') -> None:
-        if (stanza, key) in overrides:
-            problems.append(f'environment variable {overrides[stanza, key]}: {msg}')
-        else:
-            problems.append(str(ConfigError(msg, path=str(path), line=find_line(path, stanza, key))))
-
-    for key in list(conf.scalars):
-        problem(f'key `{key}` stands before the first stanza', '', key)
-        del conf[key]
-    overrides.update(override(conf, path.name, 'Server', environ))
-    overrides.update(_apply_short_overrides(conf, environ))
-    for stanza in conf.sections:
-        if '*' in CLASSIC.get(stanza, ()):
-            ignored.append(f'[{stanza}]')
-        elif stanza not in STANZAS and stanza not in OPEN_STANZAS:
-            problem(f'unknown stanza [{stanza}]{nearest(stanza, [*STANZAS, *OPEN_STANZAS])}', stanza)
-    source = (environ, get_secret)
-    values: dict[str, Any] = {}
-    for stanza, cls in STANZAS.items():
-        values[stanza] = _read_stanza(conf.get(stanza, {}), stanza, cls, source, problem, ignored)
-    plain = read_conf(path, has_lists=False)  # a comma in these is just a comma
-    for stanza in OPEN_STANZAS:
-        as_written = plain[stanza] if stanza in plain.sections else {}
-        texts = {key: conf[stanza][key] if (stanza, key) in overrides else as_written[key] for key in conf.get(stanza, {})}
-        values[stanza] = _read_open_stanza(texts, stanza, source, problem)
-    if problems:
-        raise ConfigError('\n'.join(problems))
-    if ignored:
-        logger.warning('%s: not used by this version: %s', path, ', '.join(ignored), extra={'action': 'config.unused'})
-    return ServerConf(**values)
+    shorter: applies further environment variables. Raises ConfigError that lists everything wrong, a line each.
+    """
+    return _Reading(path, declaration, environ, get_secret).all(shorter)
 
 
-def read_server_stanza(path: Path, environ: Mapping[str, str], stanza: str) -> Any:
-    """One stanza alone, whatever is wrong with the others; commands about a running server need no more.
+def read_stanza(path: Path, declaration: ConfFile, environ: Mapping[str, str], stanza: str) -> Any:
+    """One stanza alone, whatever is wrong with the others; commands about a running component need no more.
 
     Raises ConfigError.
     """
-    conf = read_conf(path)
-    for key in list(conf.scalars):
-        del conf[key]
-    override(conf, path.name, 'Server', environ)
-    problems: list[str] = []
-    source = (environ, None)
-    value = _read_stanza(conf.get(stanza, {}), stanza, STANZAS[stanza], source, lambda msg, *_: problems.append(msg), [])
-    if problems:
-        raise ConfigError('\n'.join(problems), path=str(path))
-    return value
+    return _Reading(path, declaration, environ, None).one(stanza)
 
 
-def _read_stanza(
-    raw: Mapping[str, Any],
-    stanza: str,
-    cls: type[Any],
-    source: tuple[Mapping[str, str], GetSecret | None],
-    problem: Callable[[str, str, str], None],
-    ignored: list[str],
-) -> Any:
-    known = declared(cls)
-    values = {}
-    for key, text in raw.items():
-        if key not in known:
-            if key in CLASSIC.get(stanza, ()):
-                ignored.append(f'[{stanza}] {key}')
-            else:
-                problem(f'unknown key `{key}` in [{stanza}]{nearest(key, list(known))}', stanza, key)
-            continue
-        type_, declaration, _ = known[key]
-        try:
-            text = _resolve_value(text, source, f'[{stanza}] {key}')
-            values[key] = convert(text, type_, declaration)
-        except ConfigError as e:
-            problem(f'[{stanza}] {key}: {e}', stanza, key)
-        except ValueError as e:
-            problem(f'[{stanza}] {key} {e}, not `{text}`', stanza, key)
-    return cls(**values)
+def read_server_conf(path: Path, environ: Mapping[str, str], get_secret: GetSecret | None = None) -> ServerConf:
+    """Raises ConfigError that lists everything wrong with the file, a line each."""
+    return ServerConf(**read_declared(path, SERVER_CONF, environ, get_secret, shorter=_apply_short_overrides))
 
 
-def _read_open_stanza(
-    raw: Mapping[str, Any],
-    stanza: str,
-    source: tuple[Mapping[str, str], GetSecret | None],
-    problem: Callable[[str, str, str], None],
-) -> dict[str, str]:
-    values = {}
-    for key, text in raw.items():
-        try:
-            values[key] = str(_resolve_value(text, source, f'[{stanza}] {key}'))
-        except ConfigError as e:
-            problem(f'[{stanza}] {key}: {e}', stanza, key)
-    return values
+def read_server_stanza(path: Path, environ: Mapping[str, str], stanza: str) -> Any:
+    """One stanza alone of a server.conf. Raises ConfigError."""
+    return read_stanza(path, SERVER_CONF, environ, stanza)
 
 
-def _resolve_value(raw: Any, source: tuple[Mapping[str, str], GetSecret | None], where: str) -> Any:
-    if isinstance(raw, dict):
-        raise ConfigError('must be a value, not a stanza')
-    return resolve(raw, *source, where)
+class _Reading:
+    """One file that is being read as its declaration says. What is wrong with it is collected, to be told at once."""
+
+    def __init__(self, path: Path, declaration: ConfFile, environ: Mapping[str, str], get_secret: GetSecret | None) -> None:
+        self._path = path
+        self._declaration = declaration
+        self._source = (environ, get_secret)
+        self._problems: list[str] = []
+        self._ignored: list[str] = []
+        self._overrides: Overrides = {}
+
+    def all(self, shorter: Callable[[ConfigObj, Mapping[str, str]], Overrides]) -> dict[str, Any]:
+        declaration = self._declaration
+        conf = read_conf(self._path)
+        for key in list(conf.scalars):
+            self._problem(f'key `{key}` stands before the first stanza', '', key)
+            del conf[key]
+        self._overrides.update(self._override(conf))
+        self._overrides.update(shorter(conf, self._source[0]))
+        for stanza in conf.sections:
+            if '*' in declaration.unused.get(stanza, ()):
+                self._ignored.append(f'[{stanza}]')
+            elif stanza not in declaration.names:
+                self._problem(f'unknown stanza [{stanza}]{nearest(stanza, list(declaration.names))}', stanza)
+        values = {stanza: self._fixed(conf.get(stanza, {}), stanza) for stanza in declaration.stanzas}
+        plain = read_conf(self._path, has_lists=False)  # a comma in these is just a comma
+        for stanza in declaration.open_stanzas:
+            as_written = plain[stanza] if stanza in plain.sections else {}
+            texts = {
+                key: conf[stanza][key] if (stanza, key) in self._overrides else as_written[key]
+                for key in conf.get(stanza, {})
+            }
+            values[stanza] = self._open(texts, stanza)
+        if self._problems:
+            raise ConfigError('\n'.join(self._problems))
+        if self._ignored:
+            unused = ', '.join(self._ignored)
+            logger.warning('%s: not used by this version: %s', self._path, unused, extra={'action': 'config.unused'})
+        return values
+
+    def one(self, stanza: str) -> Any:
+        conf = read_conf(self._path)
+        for key in list(conf.scalars):
+            del conf[key]
+        self._overrides.update(self._override(conf))
+        value = self._fixed(conf.get(stanza, {}), stanza)
+        if self._problems:
+            raise ConfigError('\n'.join(self._problems))
+        return value
+
+    def _override(self, conf: ConfigObj) -> Overrides:
+        declaration = self._declaration
+        return override(conf, self._path.name, declaration.component, self._source[0], declaration.names)
+
+    def _fixed(self, raw: Mapping[str, Any], stanza: str) -> Any:
+        known = declared(self._declaration.stanzas[stanza])
+        values = {}
+        for key, text in raw.items():
+            if key not in known:
+                if key in self._declaration.unused.get(stanza, ()):
+                    self._ignored.append(f'[{stanza}] {key}')
+                else:
+                    self._problem(f'unknown key `{key}` in [{stanza}]{nearest(key, list(known))}', stanza, key)
+                continue
+            type_, declaration, _ = known[key]
+            try:
+                text = self._resolve(text, f'[{stanza}] {key}')
+                values[key] = convert(text, type_, declaration)
+            except ConfigError as e:
+                self._problem(f'[{stanza}] {key}: {e}', stanza, key)
+            except ValueError as e:
+                got = '' if str(e).endswith('`') else f', not `{text}`'  # of a list, the rule names the item
+                self._problem(f'[{stanza}] {key} {e}{got}', stanza, key)
+        return self._declaration.stanzas[stanza](**values)
+
+    def _open(self, raw: Mapping[str, Any], stanza: str) -> dict[str, str]:
+        declaration = self._declaration.open_stanzas[stanza]
+        values: dict[str, str] = {}
+        for key, text in raw.items():
+            try:
+                values[key] = str(self._resolve(text, f'[{stanza}] {key}'))
+                if declaration.check is not None:
+                    declaration.check(values[key])
+            except ConfigError as e:
+                self._problem(f'[{stanza}] {key}: {e}', stanza, key)
+            except ValueError as e:
+                self._problem(f'[{stanza}] {key} {e}, not `{values[key]}`', stanza, key)
+        if declaration.example and not raw:
+            self._problem(f'[{stanza}] must have one at least, such as {declaration.example}', stanza)
+        return values
+
+    def _resolve(self, raw: Any, where: str) -> Any:
+        if isinstance(raw, dict):
+            raise ConfigError('must be a value, not a stanza')
+        return resolve(raw, *self._source, where)
+
+    def _problem(self, msg: str, stanza: str, key: str = '') -> None:
+        if (stanza, key) in self._overrides:
+            self._problems.append(f'environment variable {self._overrides[stanza, key]}: {msg}')
+        else:
+            line = find_line(self._path, stanza, key)
+            self._problems.append(str(ConfigError(msg, path=str(self._path), line=line)))
 
 
 def _apply_short_overrides(conf: ConfigObj, environ: Mapping[str, str]) -> Overrides:
@@ -210,7 +248,11 @@ def _apply_short_overrides(conf: ConfigObj, environ: Mapping[str, str]) -> Overr
         done['main', 'gunicorn_workers'] = 'Zato_Config_Num_Threads'
     host, port = environ.get('Zato_Config_Bind_Host'), environ.get('Zato_Config_Bind_Port')
     if host or port:
-        old = str(resolve(main.get('gunicorn_bind', declared(STANZAS['main'])['gunicorn_bind'][2]), environ, None, 'bind'))
+        old = str(
+            resolve(
+                main.get('gunicorn_bind', declared(SERVER_CONF.stanzas['main'])['gunicorn_bind'][2]), environ, None, 'bind'
+            )
+        )
         old_host, _, old_port = old.rpartition(':')
         main['gunicorn_bind'] = f'{host or old_host}:{port or old_port}'
         done['main', 'gunicorn_bind'] = 'Zato_Config_Bind_Host' if host else 'Zato_Config_Bind_Port'

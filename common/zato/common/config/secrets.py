@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from zato.common.config.reader import read_conf
+from zato.common.config.reader import find_line, read_conf
 from zato.common.crypto import WELL_KNOWN_DATA, Cipher
 from zato.common.exception import ConfigError, CryptoError
 
@@ -49,6 +50,20 @@ class Secrets:
                     continue
                 if value != WELL_KNOWN_DATA:
                     yield value
+
+    def write(self, name: str, value: str) -> None:
+        """Set 'stanza.key', which must be there, encrypted, in the file. Raises ConfigError, OSError."""
+        stanza, _, key = name.partition('.')
+        number = find_line(self._path, stanza, key)
+        if not number:
+            raise ConfigError(f'[{stanza}] {key} is missing', path=str(self._path))
+        lines = self._path.read_text(encoding='utf-8-sig').splitlines()
+        lines[number - 1] = f'{key}={self.cipher.encrypt(value)}'
+        new = self._path.with_name(f'.{self._path.name}.new')
+        new.unlink(missing_ok=True)
+        with open(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), 'w', encoding='utf-8') as file:
+            file.write('\n'.join([*lines, '']))
+        new.replace(self._path)
 
     def _key(self, environ: Mapping[str, str]) -> str:
         raw = str(self._conf['secret_keys'].get('key1', '')) if 'secret_keys' in self._conf.sections else ''

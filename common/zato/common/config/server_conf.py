@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from zato.common.config.network import parse_network
-from zato.common.config.option import declared, option
+from zato.common.config.conf_file import ConfFile, OpenStanza, Values
+from zato.common.config.network import check_networks
+from zato.common.config.option import option
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,15 +33,6 @@ class Crypto:
     cert_location: str = option('zato-server-cert.pem', 'Certificate and those that signed it, PEM')
     ca_certs_location: str = option('zato-server-ca-certs.pem', 'Authorities that sign certificates of clients, PEM')
     tls_client_certs: str = option('none', 'Are clients asked for certificates?', choices=('none', 'optional', 'required'))
-
-
-def check_networks(value: tuple[str, ...]) -> None:
-    """Raises ValueError."""
-    for text in value:
-        try:
-            parse_network(text)
-        except ValueError:
-            raise ValueError(f'must have addresses or networks, such as 10.0.0.7 or 10.0.0.0/8, not `{text}`') from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,8 +151,10 @@ STANZAS: dict[str, type[Any]] = {
 
 #: Stanzas whose keys are the user's.
 OPEN_STANZAS = {
-    'user_config': 'Files that services read as self.user_config.<name>, name=path; relative to this directory.',
-    'os_environ': 'Environment variables that the server sets for itself, NAME=value.',
+    'user_config': OpenStanza(
+        help='Files that services read as self.user_config.<name>, name=path; relative to this directory.'
+    ),
+    'os_environ': OpenStanza(help='Environment variables that the server sets for itself, NAME=value.'),
 }
 
 #: What classic Zato 3.x reads and we do not: one warning, and start goes on. Stanza → keys, '*' for all of them.
@@ -218,24 +212,9 @@ CLASSIC = {
 }
 
 
-def template(values: dict[str, dict[str, Any]] | None = None) -> str:
+SERVER_CONF = ConfFile(component='Server', stanzas=STANZAS, open_stanzas=OPEN_STANZAS, unused=CLASSIC)
+
+
+def template(values: Values | None = None) -> str:
     """The text of a new server.conf. values: stanza → key → value, where they are not the defaults."""
-    values = values or {}
-    lines = ['# Read when the server starts; a restart applies changes. $NAME stands for an environment variable.']
-    for stanza, cls in STANZAS.items():
-        lines += ['', f'# {cls.__doc__}', f'[{stanza}]']
-        for key, (_, declaration, default) in declared(cls).items():
-            unit = f' ({declaration.unit})' if declaration.unit else ''
-            lines += ['', f'# {_sentence(declaration.help + unit)} Default: {_text(default) or "empty"}']
-            lines.append(f'{key}={_text(values.get(stanza, {}).get(key, default))}')
-    lines += ['', f'# {OPEN_STANZAS["user_config"]}', '[user_config]']
-    lines += ['user=./user.conf', '', f'# {OPEN_STANZAS["os_environ"]}', '[os_environ]', '']
-    return '\n'.join(lines)
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith('?') else f'{text}.'
-
-
-def _text(value: Any) -> str:
-    return ', '.join(value) if isinstance(value, tuple) else str(value)
+    return SERVER_CONF.text('server', {'user_config': {'user': './user.conf'}, **(values or {})})

@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from zato.common.log.cid import name_calls
 from zato.common.log.files import AppendFile
 
 TRACE1 = 6  #: a level below DEBUG, which logging.conf may name
@@ -68,6 +69,7 @@ def configure(path: Path, base_dir: Path, *, to_stdout: bool) -> None:
     Raises LoggingConfigError; the logging set up before stays in place then.
     """
     logging.addLevelName(TRACE1, 'TRACE1')
+    name_calls()
     settings = _read(path)
     try:
         _adapt(settings, base_dir.absolute(), to_stdout=to_stdout)

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from zato.server.admin_api import audit_log, config, helpers, jwt, ping
+from zato.server.admin_api import (
+    audit_log,
+    config,
+    dependents,
+    helpers,
+    jwt,
+    logs,
+    ping,
+    server,
+    service_list,
+    service_modules,
+    service_upload,
+)
 from zato.server.admin_api import service as service_admin
 from zato.server.admin_api.context import AdminContext, AdminService, ContextService
 from zato.server.admin_api.objects import object_services
@@ -20,21 +32,29 @@ _BUILTIN: dict[str, type[Service]] = {
     'pub.helpers.echo': helpers.PubEcho,
     'zato.config.apply': config.Apply,
     'zato.config.export': config.Export,
+    'zato.config.get-dependents': dependents.GetDependents,
+    'zato.config.get-error-list': config.ErrorList,
     'zato.audit.get-list': config.AuditList,
     'zato.audit-log.event.get-list': audit_log.GetList,
     'zato.audit-log.event.clear': audit_log.Clear,
     'zato.worker.get-list': config.WorkerList,
+    'zato.server.get-info': server.GetInfo,
+    'zato.log.get-list': logs.GetList,
+    'zato.log.read': logs.Read,
     jwt.LOG_IN: jwt.LogIn,
     jwt.LOG_OUT: jwt.LogOut,
     'zato.service.invoke': service_admin.Invoke,
     'zato.service.cancel': service_admin.Cancel,
-    'zato.service.get-list': service_admin.GetList,
-    'zato.service.get-module-list': service_admin.GetModules,
-    'zato.service.get-version-list': service_admin.GetVersions,
-    'zato.service.get-receipt': service_admin.GetReceipt,
-    'zato.service.rollback': service_admin.Rollback,
-    'zato.service.undeploy': service_admin.Undeploy,
-    'zato.service.delete': service_admin.Delete,
+    'zato.service.get-list': service_list.GetList,
+    'zato.service.get-module-list': service_modules.GetModules,
+    'zato.service.get-version-list': service_modules.GetVersions,
+    'zato.service.get-source': service_modules.GetSource,
+    'zato.service.get-receipt': service_modules.GetReceipt,
+    'zato.service.get-deployment-list': service_upload.GetDeploymentList,
+    'zato.service.upload-package': service_upload.UploadPackage,
+    'zato.service.rollback': service_modules.Rollback,
+    'zato.service.undeploy': service_modules.Undeploy,
+    'zato.service.delete': service_modules.Delete,
 }
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import Connection, Select, select
 
-from zato.common.config.field import Field, is_variable, shown
-from zato.common.config.kind import Role, kinds
+from zato.common.config.field import is_variable, shown
+from zato.common.config.kind import Role, find_kind, kinds
 from zato.common.config.option import to_bool
 from zato.common.config.stored import StoredObject, without_defaults
-from zato.common.exception import BadRequest
+from zato.common.exception import BadRequest, Fault
 from zato.common.odb.tables import audit
 from zato.server.admin_api.context import AdminService
+from zato.server.admin_api.dependents import reference_name
 from zato.server.propagate.change import parse_change
 from zato.server.propagate.presence import live_workers
 
@@ -33,14 +35,15 @@ class Apply(AdminService):
         raw = self.require('changes')
         if not isinstance(raw, list):
             raise BadRequest(self.cid, '`changes` must be a list', needs_msg=True)
-        problems, changes = [], []
+        problems, faults, changes = [], list[Fault](), []
         for i, item in enumerate(raw):
             try:
                 changes.append(parse_change(item))
             except BadRequest as e:
                 problems.append(f'Change {i + 1}: {e.msg}')
+                faults += [replace(fault, change=i) for fault in e.errors or (Fault(i, '', e.msg),)]
         if problems:
-            raise BadRequest(self.cid, '\n'.join(problems), needs_msg=True)
+            raise BadRequest(self.cid, '\n'.join(problems), needs_msg=True).with_errors(faults)
         configuration = self.context.configuration
         if self._is_dry_run():
             results, reconnects = configuration.plan(changes)
@@ -95,29 +98,25 @@ class Export(AdminService):
         for name, value in without_defaults(kind, item).settings.items():
             declared = kind.fields[name]
             if declared.is_many:
-                found[name] = [self._name_of(declared, id) for id in value]
+                found[name] = [reference_name(self.context.objects, declared, id) for id in value]
             elif declared.refers_to:
-                found[name] = self._name_of(declared, value) if value else None
+                found[name] = reference_name(self.context.objects, declared, value) if value else None
             elif not declared.is_secret or is_variable(value):
                 found[name] = value
         return {name: found[name] for name in kind.fields if name in found}
 
-    def _name_of(self, declared: Field, id: int) -> str:
-        objects = self.context.objects
-        target = objects.stored[id]
-        same = [kind for kind in declared.refers_to if objects.find_stored(kind, target.name) is not None]
-        return f'{target.kind}/{target.name}' if len(same) > 1 or '/' in target.name else target.name
-
 
 class AuditList(AdminService):
-    """Changes, the latest first; `kind`, `object_id`, `name` and `who` choose some, `before_event` further ones, `limit` how
-    many. Secrets are masked.
+    """Changes, the latest first; `kind`, `object_id`, `name`, `who` and `action` choose some, `before_event` further ones,
+    `limit` how many. Secrets are masked.
     """
+
+    role: ClassVar[Role] = 'viewer'
 
     def handle(self) -> None:
         request = self.request.input
         query = select(audit).order_by(audit.c.event.desc()).limit(self.number('limit', default=_DEFAULT, most=_MOST))
-        for key in ('kind', 'name', 'who'):
+        for key in ('kind', 'name', 'who', 'action'):
             if request.get(key):
                 query = query.where(audit.c[key] == str(request[key]))
         if object_id := self.number('object_id'):
@@ -125,6 +124,26 @@ class AuditList(AdminService):
         if before_event := self.number('before_event'):
             query = query.where(audit.c.event < before_event)
         self.response.payload = self.context.odb.read(lambda connection: _rows(connection, query))
+
+
+class ErrorList(AdminService):
+    """`errors`: why objects of a `kind`, or of all, are down, by their IDs as text, as this worker has it.
+
+    `changes` grows with each change of them; `server` and `pid` say whose count that is.
+    """
+
+    role: ClassVar[Role] = 'viewer'
+
+    def handle(self) -> None:
+        kind = self.request.input.get('kind')
+        name = find_kind(kind).name if kind else ''
+        objects = self.context.objects
+        self.response.payload = {
+            'server': self.server.name,
+            'pid': self.server.pid,
+            'changes': objects.changes,
+            'errors': {str(id): why for id, why in objects.down.items() if not name or objects.stored[id].kind == name},
+        }
 
 
 class WorkerList(AdminService):

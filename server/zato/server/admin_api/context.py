@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 
+from zato.common.component import ServerDirectory
 from zato.common.config.field import is_id, shown
-from zato.common.config.kind import Role
-from zato.common.exception import BadRequest, Forbidden
+from zato.common.config.kind import Kind, Role
+from zato.common.config.stored import StoredObject
+from zato.common.exception import BadRequest, Forbidden, NotFound
 from zato.server.audit_log.store import AuditStore
+from zato.server.config.log_files import LogFiles
 from zato.server.config.objects import ConfigObjects
 from zato.server.config.runtime import Runtime
+from zato.server.deploy.applier import Applier
 from zato.server.deploy.deployer import Deployer
+from zato.server.deploy.pickup import PickupFolders
+from zato.server.deploy.upload import Uploads
 from zato.server.deploy.versions import ModuleStore
 from zato.server.propagate.configuration import Configuration
 from zato.server.propagate.ledger import Actor
@@ -28,6 +36,34 @@ _MOST_ID: Final = 2**62
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServerFacts:
+    """What all workers of a server have in common. name: its own, in its cluster."""
+
+    name: str
+    cluster: str
+    directory: ServerDirectory
+
+    @property
+    def arbiter(self) -> int:
+        """Its process ID."""
+        return os.getppid()
+
+    def started(self) -> datetime | None:
+        """UTC; None while it is being stopped."""
+        try:
+            return datetime.fromtimestamp(self.directory.pidfile.stat().st_mtime, UTC)
+        except FileNotFoundError:
+            return None
+
+    def address(self) -> str:
+        """host:port that it listens on, '' while it is being stopped."""
+        try:
+            return self.directory.address.read_text(encoding='utf-8').strip()
+        except FileNotFoundError:
+            return ''
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AdminContext:
     """One worker's. runtime_of: the run-time half of a kind."""
 
@@ -37,11 +73,16 @@ class AdminContext:
     services: ServiceStore
     modules: ModuleStore
     deployer: Deployer
+    applier: Applier
+    uploads: Uploads
+    pickup: PickupFolders
     calls: WorkerCalls
     runtime_of: Callable[[str], Runtime | None]
     messages: AuditStore
     log_ins: LogIns
     limits: RateLimits
+    facts: ServerFacts
+    logs: LogFiles
 
 
 class ContextService(Service):
@@ -69,6 +110,19 @@ class AdminService(ContextService):
     def check_role(self) -> None:
         """Raises Forbidden."""
         check_role(self._acting, self.role, self.name, self.cid)
+
+    def stored(self, kind: Kind) -> StoredObject:
+        """The object that the request names by `id` or `name`. Raises NotFound."""
+        request = self.request.input
+        objects = self.context.objects
+        if request.get('id'):
+            found = objects.stored.get(int(request['id'])) if is_id(request['id']) else None
+        else:
+            found = objects.find_stored(kind.name, str(request.get('name') or ''))
+        if found is not None and found.kind == kind.name:
+            return found
+        which = f'with ID {request["id"]}' if request.get('id') else shown(request.get('name') or '')
+        raise NotFound(self.cid, f'There is no {kind.label} {which}')
 
     def require(self, key: str) -> Any:
         """What the request has under a key. Raises BadRequest if there is nothing."""

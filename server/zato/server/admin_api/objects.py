@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
-from zato.common.config.field import is_id, shown
+from zato.common.config.field import is_id
 from zato.common.config.kind import OPERATIONS, Kind, kinds
 from zato.common.config.stored import MASK, StoredObject, masked, with_defaults
-from zato.common.exception import BadRequest, NotFound
+from zato.common.exception import BadRequest
 from zato.server.admin_api.context import AdminService
+from zato.server.admin_api.object_list import ObjectList, sortable
+from zato.server.admin_api.paging import read_page
 from zato.server.propagate.change import Action, Change, make_change
 from zato.server.propagate.configuration import Outcome
 
@@ -41,19 +43,6 @@ class ObjectService(AdminService):
             stored = objects.stored.get(int(request['id']))
             return [kind for kind in fitting if stored is not None and stored.kind == kind.name]
         return [kind for kind in fitting if objects.find_stored(kind.name, str(request.get('name') or '')) is not None]
-
-    def stored(self, kind: Kind) -> StoredObject:
-        """The object that the request names by id or name. Raises BadRequest, NotFound."""
-        request = self.request.input
-        objects = self.context.objects
-        if request.get('id'):
-            found = objects.stored.get(int(request['id'])) if is_id(request['id']) else None
-        else:
-            found = objects.find_stored(kind.name, str(request.get('name') or ''))
-        if found is not None and found.kind == kind.name:
-            return found
-        which = f'with ID {request["id"]}' if request.get('id') else shown(request.get('name') or '')
-        raise NotFound(self.cid, f'There is no {kind.label} {which}')
 
     def show(self, item: StoredObject) -> dict[str, Any]:
         """As lists and forms have it: references by name and by ID, secrets masked."""
@@ -100,12 +89,19 @@ class ObjectService(AdminService):
 
 
 class GetList(ObjectService):
-    """All objects of a kind, by name. Secrets are masked; `error` says why an object is down."""
+    """All objects of a kind, by name. Secrets are masked; `error` says why an object is down.
+
+    With `paginate` one page of them: `cur_page`, `page_size`, `query`, `sort`, `is_active`, `is_down` say which.
+    """
 
     def handle(self) -> None:
         kind = self.kind()
         found = [item for item in self.context.objects.stored.values() if item.kind == kind.name]
-        self.response.payload = [self.show(item) for item in sorted(found, key=lambda item: item.name)]
+        page = read_page(self, sortable(kind))
+        if page is None:
+            self.response.payload = [self.show(item) for item in sorted(found, key=lambda item: item.name)]
+        else:
+            self.response.payload = page.answer(ObjectList(kind, self.context.objects).select(found, page), self.show)
 
 
 class Get(ObjectService):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from time import monotonic
-from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import gevent
@@ -24,7 +23,7 @@ from zato.common.exception import (
 from zato.server.channel.channel import Channel, ChannelDown
 from zato.server.channel.reading import check_length, read_request
 from zato.server.channel.routes import Routes
-from zato.server.channel.writing import headers_of_failed, render_error, with_cors, write_response
+from zato.server.channel.writing import headers_of_failed, render_error, render_refusal, with_cors, write_response
 from zato.server.http.limits import Limits
 from zato.server.http.message import Request, Response
 from zato.server.security.principal import ANONYMOUS, Principal
@@ -212,8 +211,10 @@ class Pipeline:
                     exc_info=e if e.__cause__ is not None else None,
                     extra={'action': 'rest.failed', 'cid': cid},
                 )
-            details: Any = e.msg if e.needs_msg or has_full_errors else 'Bad request' if e.status == 400 else ''
-            return render_error(e.status, details, cid, (*_headers(e), *headers), name)
+            headers = (*_headers(e), *headers)
+            if e.needs_msg or has_full_errors:
+                return render_refusal(e, e.msg, cid, headers, name)
+            return render_error(e.status, 'Bad request' if e.status == 400 else '', cid, headers, name)
         is_expected = isinstance(e, ZatoException) and e.retryable
         logger.error(
             'Request failed (cid: %s, channel: %s)%s',

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import Any, Final
 
-from zato.common.exception import SerialisationError, ZatoException
+from zato.common.exception import Fault, HTTPException, SerialisationError, ZatoException
 from zato.server.channel.channel import Channel
 from zato.server.channel.compression import accepts_gzip, compress
 from zato.server.channel.cors import CORS
@@ -64,9 +65,23 @@ def write_response(
 
 def render_error(status: int, details: Any, cid: str, headers: tuple[Header, ...] = (), channel: str = '-') -> Response:
     """`{"result":"Error","cid":…,"details":…}` (source: classic Zato 3.2). details: defaults to the status's name."""
-    if not details:
-        details = PHRASES.get(status, 'Error')
-    return Response(status, encode({'result': 'Error', 'cid': cid, 'details': details}), cid, JSON, headers, channel)
+    return Response(status, encode(_document(status, details, cid)), cid, JSON, headers, channel)
+
+
+def render_refusal(
+    error: HTTPException, details: Any, cid: str, headers: tuple[Header, ...] = (), channel: str = '-'
+) -> Response:
+    """As `render_error`, with `errors` where more is said of them: `change`, `key` and `text` of each."""
+    document = _document(error.status, details, cid)
+    told = error.errors if isinstance(error.errors, tuple) else ()  # users' classes may have other things of this name
+    faults = [asdict(fault) for fault in told if isinstance(fault, Fault)]
+    if faults:
+        document['errors'] = faults
+    return Response(error.status, encode(document), cid, JSON, headers, channel)
+
+
+def _document(status: int, details: Any, cid: str) -> dict[str, Any]:
+    return {'result': 'Error', 'cid': cid, 'details': details or PHRASES.get(status, 'Error')}
 
 
 def with_cors(headers: tuple[Header, ...], cors: CORS, request: Request) -> tuple[Header, ...]:

@@ -57,6 +57,15 @@ class ConfigObjects:
         """Why an object is down; '' if it is not."""
         return self._down.get(id, '')
 
+    def users_of(self, id: int) -> list[StoredObject]:
+        """What refers to an object, by ID."""
+        return [self._stored[user] for user in sorted(self._users.get(id, ()))]
+
+    @property
+    def down(self) -> Mapping[int, str]:
+        """Why objects are down, by ID."""
+        return self._down
+
     @property
     def stored(self) -> Mapping[int, StoredObject]:
         """All objects by ID."""

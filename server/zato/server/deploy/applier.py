@@ -108,6 +108,15 @@ class Applier:
     def as_list(self) -> list[dict[str, Any]]:
         return [self._describe(served) for served in self._served.values()]
 
+    @property
+    def served(self) -> list[ModuleVersion]:
+        return [served.version for served in self._served.values()]
+
+    @property
+    def errors(self) -> Mapping[str, str]:
+        """Why this worker does not serve what is active, by module."""
+        return self._errors
+
     def _describe(self, served: Served) -> dict[str, Any]:
         version = served.version
         return {

@@ -1,6 +1,7 @@
 """Decides what becomes of a file that changed: deployed, or refused with a reason. One at a time, in one process a server.
 
-What is deployed on one server is deployed on all; if two deploy at once, the second looks again.
+Uploads, and going back to earlier versions, are done in any process. What is deployed on one server is deployed on all; if
+two deploy at once, the second looks again.
 
 A file is deployed when its content differs from what was last seen at its path, or when that content was refused before.
 It is never deployed because it differs from the active version: undoing a rollback is not what saving a file means.
@@ -12,7 +13,7 @@ import logging
 import os
 import stat
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from zato.common.alarm import Alarms
 from zato.common.exception import BadRequest, Conflict, DeploymentError, IPCError, NotFound
 from zato.common.odb.database import ODBUnavailable
 from zato.server.deploy.checker import Checked, CheckFailed, ModuleText
-from zato.server.deploy.versions import ModuleStore, ModuleVersion, Outdated, Seen, Snapshot, digest_of
+from zato.server.deploy.seen import Seen
+from zato.server.deploy.versions import ModuleStore, ModuleVersion, Outdated, Snapshot, digest_of
 from zato.server.propagate.ledger import Actor
 from zato.server.service.naming import is_reserved, module_name
 
@@ -29,7 +31,7 @@ logger = logging.getLogger(__name__)
 #: Imports (changed, others), returns what they are. Raises DeploymentError, IPCError.
 Check = Callable[[list[ModuleText], list[ModuleText]], list[Checked]]
 
-_TRIES = 5
+TRIES = 5  #: of a deployment, when others deploy meanwhile
 _FIRST = ('common', 'util', 'model')  #: files whose names begin so are deployed before others (source: classic Zato)
 _WHAT_TO_DO = 'mend the file and save it again; what was deployed from it before goes on'
 
@@ -39,11 +41,30 @@ def is_deployable(path: Path) -> bool:
     return path.suffix == '.py' and not path.name.startswith('.')
 
 
+def read_file(path: Path, max_size: int) -> bytes:
+    """What is in it. max_size: bytes. Raises OSError, also for what is too large, or no file."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError('it is not a regular file')  # opening a FIFO would wait for ever
+    if status.st_size > max_size:
+        raise OSError(f'it has more than {max_size} bytes')
+    return path.read_bytes()
+
+
 def in_order(paths: Iterable[Path]) -> list[Path]:
     def rank(path: Path) -> tuple[int, str]:
         return next((i for i, start in enumerate(_FIRST) if path.name.startswith(start)), len(_FIRST)), path.name
 
     return sorted(paths, key=rank)
+
+
+@dataclass(frozen=True, slots=True)
+class Activated:
+    """A version that has become the active one by this event, and what whoever wrote it should know."""
+
+    version: ModuleVersion
+    warnings: tuple[str, ...]
+    event: int
 
 
 class Deployer:
@@ -72,6 +93,7 @@ class Deployer:
         self._alarmed: set[Path] = set()
         self._later: set[Path] = set()
         self._is_away = False  # has it been logged that the ODB is?
+        self._retried_at = -1  # revision up to which what was refused for want of a module has been tried again
 
     def scan(self, directories: Iterable[Path], *, retry: bool = False) -> None:
         """Deploy whatever changed in these directories.
@@ -80,6 +102,8 @@ class Deployer:
         """
         try:
             late = {key for key, seen in self._store.seen().items() if seen.is_late}
+            if self._retried_at < 0:
+                self._retried_at = self._store.read().revision
         except ODBUnavailable as e:
             if not self._is_away:
                 logger.error('Nothing is deployed until that ends: %s', e, extra={'action': 'deploy.failed'})
@@ -100,7 +124,7 @@ class Deployer:
         if not is_deployable(path):
             return
         try:
-            self._deploy_changed(path, self._read(path), retry)
+            self._deploy_changed(path, retry)
         except FileNotFoundError:
             self._end_alarm(path)  # gone again; removing a file undeploys nothing
         except OSError as e:
@@ -113,7 +137,9 @@ class Deployer:
             self._begin_alarm(path, f'{type(e).__name__}: {e}', 'see server.log')
 
     def tend(self) -> None:
-        """Now and then: try again what the ODB was not there for, and end alarms of files that are gone."""
+        """Now and then: try again what the ODB was not there for, or what lacked a module that somebody has deployed since,
+        and end alarms of files that are gone.
+        """
         later, self._later = self._later, set()
         for path in in_order(later):
             if os.path.isdir(path):
@@ -122,17 +148,28 @@ class Deployer:
                 self.deploy(path)
         for path in [path for path in self._alarmed if not os.path.exists(path)]:
             self._end_alarm(path)
+        if self._alarmed:
+            self._retry_refused()
 
-    def _deploy_changed(self, path: Path, source: bytes, retry: bool) -> None:
-        digest = digest_of(source)
-        last = self._store.seen_at(str(path))
-        if last is not None and last.sha256 == digest and not (last.error and retry):
-            if last.error:
-                self._begin_alarm(path, last.error, _WHAT_TO_DO)
-            else:
-                self._end_alarm(path)
-            return
-        self._deploy_or_refuse(path, source, Seen(sha256=digest, attempt=last.attempt + 1 if last else 1))
+    def _deploy_changed(self, path: Path, retry: bool) -> None:
+        for _ in range(TRIES):
+            source = read_file(path, self._max_size)
+            digest = digest_of(source)
+            last = self._store.seen_at(str(path))
+            if last is not None and last.sha256 == digest and not (last.error and retry):
+                if last.error:
+                    self._begin_alarm(path, last.error, _WHAT_TO_DO)
+                else:
+                    self._end_alarm(path)
+                return
+            seen = Seen(sha256=digest, attempt=last.attempt + 1 if last else 1)
+            try:
+                self._deploy_or_refuse(path, source, seen)
+                return
+            except Outdated:
+                continue
+        text = 'other modules were deployed again and again meanwhile; save it again'
+        self._refuse(path, seen, DeploymentError(text, path=str(path)))
 
     def _begin_alarm(self, path: Path, what: str, what_to_do: str, *, log: bool = False) -> None:
         self._alarms.begin(f'deploy:{path}', what, what_to_do, action='deploy.failed', log=log)
@@ -143,50 +180,50 @@ class Deployer:
         self._alarmed.discard(path)
 
     def _deploy_or_refuse(self, path: Path, source: bytes, seen: Seen) -> None:
+        """Raises Outdated, ODBUnavailable."""
         key = str(path)
         try:
-            activated = self._activate(path, source, seen)
+            activated = self.activate(path, source, seen, actor=self._actor)
         except DeploymentError as e:
             self._refuse(path, seen, e)
             return
         except IPCError as e:
             self._refuse(path, seen, DeploymentError(f'it could not be checked: {e}; save it again', path=key))
             return
+        self._end_alarm(path)
         if activated is None:
             self._store.remember(key, seen)
-            self._end_alarm(path)
             return
-        version, warnings, event = activated
+        self._deployed(activated.event)
+        self._retry_refused()
+
+    def activate(
+        self, path: Path, source: bytes, seen: Seen, *, actor: Actor, place: Callable[[], None] | None = None
+    ) -> Activated | None:
+        """Make this text the active version of the module that `path` is; None if it is already.
+
+        seen: what is to be remembered of the path. place: see `ModuleStore.activate`. Workers are not told of it.
+        Raises DeploymentError, IPCError, ODBUnavailable; Outdated if something was deployed meanwhile: look again.
+        """
+        snapshot = self._store.read()
+        active = snapshot.modules.get(module_name(path))
+        if active is not None and active.sha256 == seen.sha256 and not self._is_elsewhere(active, path):
+            return None
+        version, warnings, reload, removed = self._prepare(path, source, seen, snapshot)
+        new = replace(seen, warnings=tuple(warnings))
+        try:
+            event = self._store.activate(
+                version, source, new, reload, removed, based_on=snapshot.revision, actor=actor, place=place
+            )
+        except Outdated:
+            raise
+        except (BadRequest, Conflict, NotFound) as e:
+            raise DeploymentError(e.msg, path=str(path)) from e
         names = [service.name for service in version.services]
         logger.info('Deployed %d service(s) from `%s` -> %s', len(names), path, names, extra={'action': 'deploy.done'})
         for warning in warnings:
             logger.warning('%s', warning, extra={'action': 'deploy.warning'})
-        self._end_alarm(path)
-        self._deployed(event)
-        self._retry_those_missing(version.module)
-
-    def _activate(self, path: Path, source: bytes, seen: Seen) -> tuple[ModuleVersion, list[str], int] | None:
-        """The version, warnings, the event; None if another server has deployed the same already.
-
-        Raises DeploymentError, IPCError, ODBUnavailable.
-        """
-        for _ in range(_TRIES):
-            snapshot = self._store.read()
-            active = snapshot.modules.get(module_name(path))
-            if active is not None and active.sha256 == seen.sha256 and not self._is_elsewhere(active, path):
-                return None
-            version, warnings, reload, removed = self._prepare(path, source, seen, snapshot)
-            new = replace(seen, warnings=tuple(warnings))
-            try:
-                event = self._store.activate(
-                    version, source, new, reload, removed, based_on=snapshot.revision, actor=self._actor
-                )
-            except Outdated:
-                continue
-            except (BadRequest, Conflict, NotFound) as e:
-                raise DeploymentError(e.msg, path=str(path)) from e
-            return version, warnings, event
-        raise DeploymentError('other modules were deployed again and again meanwhile; save it again', path=str(path))
+        return Activated(version, tuple(warnings), event)
 
     def rollback(self, name: str, number: int, actor: Actor) -> tuple[ModuleVersion, int]:
         """Make an earlier version of a module the active one, as far as it still works with what it imports.
@@ -194,7 +231,7 @@ class Deployer:
         number: 0 for the newest one before the active one, or the newest of an undeployed module. Returns it and the event.
         Raises NotFound, Conflict, DeploymentError, IPCError, ODBUnavailable.
         """
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             snapshot = self._store.read()
             wanted = self._earlier(name, number, snapshot.modules.get(name))
             source = self._store.texts_of([wanted.sha256])[wanted.sha256].read_bytes()
@@ -237,19 +274,18 @@ class Deployer:
         logger.error('Not deployed: %s%s', e.msg, details, extra={'action': 'deploy.failed'})
         self._begin_alarm(path, e.msg, _WHAT_TO_DO)
 
-    def _retry_those_missing(self, module: str) -> None:
-        """What was refused since it could not import `module` may work now."""
-        for key, seen in self._store.seen().items():
-            if seen.error and seen.missing.split('.')[0] == module.split('.')[0]:
-                self.deploy(Path(key))
-
-    def _read(self, path: Path) -> bytes:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError('it is not a regular file')  # opening a FIFO would wait for ever
-        if status.st_size > self._max_size:
-            raise OSError(f'it has more than {self._max_size} bytes')
-        return path.read_bytes()
+    def _retry_refused(self) -> None:
+        """What was refused since it could not import a module may work now, if that has been deployed since, by whomever."""
+        try:
+            snapshot = self._store.read()
+        except ODBUnavailable:
+            return  # the next look is soon
+        since, self._retried_at = self._retried_at, snapshot.revision
+        names = {name.split('.')[0] for name, version in snapshot.modules.items() if version.revision > since}
+        if names:
+            for key, seen in self._store.seen().items():
+                if seen.error and seen.missing.split('.')[0] in names:
+                    self.deploy(Path(key))
 
     def _prepare(
         self, path: Path, source: bytes, seen: Seen, snapshot: Snapshot

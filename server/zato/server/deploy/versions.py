@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
@@ -23,7 +23,8 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from zato.common.config.kind import find_kind
 from zato.common.exception import Conflict, NotFound
 from zato.common.odb.database import ODBUnavailable
-from zato.common.odb.tables import module, module_source, module_version, pickup_seen
+from zato.common.odb.tables import module, module_source, module_version
+from zato.server.deploy.seen import Seen, all_seen, remember, seen_at
 from zato.server.propagate.change import Change
 from zato.server.propagate.configuration import Writer
 from zato.server.propagate.follower import MODULE
@@ -50,7 +51,7 @@ class ServiceDeclaration:
 class ModuleVersion:
     """path: the user's file, on `server`. imports: names of the deployed modules it imports itself. deployed: UTC, ISO 8601.
 
-    who: that deployed it. number, revision: 0 as long as it is not stored.
+    who: that deployed it. number, revision: 0 as long as it is not stored. size: bytes, where versions are listed, else 0.
     """
 
     module: str
@@ -63,18 +64,7 @@ class ModuleVersion:
     revision: int = 0
     deployed: str = ''
     who: str = ''
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """The last content that was found at a path, and what came of it. error: '' if it was deployed."""
-
-    sha256: str
-    attempt: int
-    error: str = ''
-    warnings: tuple[str, ...] = ()
-    missing: str = ''  #: name of the module that it could not import
-    is_late: bool = False  #: importing it took too long
+    size: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +123,10 @@ class ModuleStore:
 
     def seen(self) -> dict[str, Seen]:
         """By path, on this server."""
-        query = select(pickup_seen).where(pickup_seen.c.server == self.server)
-        return self._odb.read(lambda connection: {row.path: _seen_from(row) for row in connection.execute(query)})
+        return self._odb.read(lambda connection: all_seen(connection, self.server))
 
     def seen_at(self, path: str) -> Seen | None:
-        query = select(pickup_seen).where(pickup_seen.c.server == self.server, pickup_seen.c.path == _text_of(path))
-        row = self._odb.read(lambda connection: connection.execute(query).one_or_none())
-        return _seen_from(row) if row is not None else None
+        return self._odb.read(lambda connection: seen_at(connection, self.server, path))
 
     def texts_of(self, digests: Iterable[str]) -> dict[str, Path]:
         """Files with the texts of these versions, by their SHA-256. Raises OSError too."""
@@ -158,11 +145,13 @@ class ModuleStore:
 
     def versions_of(self, name: str) -> list[ModuleVersion]:
         """All that are kept, the newest first. Raises NotFound."""
-        query = _VERSIONS.where(module.c.name == name).order_by(module_version.c.number.desc())
+        query = _VERSIONS.add_columns(func.length(module_source.c.source).label('size'))
+        query = query.join(module_source, module_source.c.sha256 == module_version.c.sha256)
+        query = query.where(module.c.name == name).order_by(module_version.c.number.desc())
         rows = self._odb.read(lambda connection: connection.execute(query).all())
         if not rows:
             raise NotFound(msg=f'There is no module `{name}`')
-        return [_version_from(row) for row in rows]
+        return [replace(_version_from(row), size=row.size) for row in rows]
 
     def activate(
         self,
@@ -174,12 +163,14 @@ class ModuleStore:
         *,
         based_on: int,
         actor: Actor,
+        place: Callable[[], None] | None = None,
     ) -> int:
         """Make a version the active one, a new one if its number is 0. Returns the event.
 
         seen: what this server then remembers of the version's path; None for nothing. reload: modules that import it.
         removed: modules that it takes the place of. based_on: revision of the snapshot that this was decided by; Outdated
-        is raised if it is not the current one. Raises BadRequest, Conflict.
+        is raised if it is not the current one. place: called last; if it raises, nothing is changed, and that is raised.
+        Raises BadRequest, Conflict.
         """
 
         def run(ledger: Ledger) -> int:
@@ -208,8 +199,10 @@ class ModuleStore:
                 self._set(connection, item.module, 0, event)
             self._match_services(ledger, _services_of([version]), _services_of([old, *gone]), must_go=False)
             if seen is not None:
-                self._remember(connection, version.path, seen)
+                remember(connection, self.server, version.path, seen)
             self._prune(connection, id, number)
+            if place is not None:
+                place()
             return event
 
         event, _ = self._writer.write(run, actor)
@@ -239,7 +232,7 @@ class ModuleStore:
 
     def remember(self, path: str, seen: Seen) -> None:
         """What came of a content that was found at a path of this server and not deployed."""
-        self._odb.write(lambda connection: self._remember(connection, path, seen))
+        self._odb.write(lambda connection: remember(connection, self.server, path, seen))
 
     def tell(self, event: int) -> None:
         self._writer.tell(event)
@@ -293,14 +286,6 @@ class ModuleStore:
         changes += [Change(action='delete', kind=kind, id=item.id) for item in gone if item.id not in used]
         self._writer.change_set(ledger, is_system=True).apply(changes)
 
-    def _remember(self, connection: Connection, path: str, seen: Seen) -> None:
-        path = _text_of(path)
-        is_it = (pickup_seen.c.server == self.server) & (pickup_seen.c.path == path)
-        texts = {'error': _text_of(seen.error), 'warnings': json.dumps(seen.warnings), 'missing': _text_of(seen.missing)}
-        values: dict[str, Any] = {**asdict(seen), **texts}
-        if connection.execute(update(pickup_seen).where(is_it).values(values)).rowcount == 0:
-            connection.execute(insert(pickup_seen).values(server=self.server, path=path, **values))
-
     def _prune(self, connection: Connection, id: int, active: int) -> None:
         """Keep as many versions before the newest as history allows, and the active one in any case."""
         own = module_version.c.module_id == id
@@ -326,11 +311,6 @@ _VERSIONS = select(module_version, module.c.name, module.c.revision, module.c.nu
 )
 
 
-def _text_of(text: str) -> str:
-    """As any database can store it: in paths that are not UTF-8, and in what modules raise, there may be anything."""
-    return text.encode('utf-8', 'backslashreplace').decode().replace('\0', '\\x00')
-
-
 def _revision(connection: Connection) -> int:
     return connection.execute(select(func.max(module.c.revision))).scalar() or 0
 
@@ -352,17 +332,6 @@ def _version_from(row: Row[Any]) -> ModuleVersion:
         revision=row.revision,
         deployed=datetime.fromtimestamp(row.deployed, UTC).isoformat(),
         who=row.who,
-    )
-
-
-def _seen_from(row: Row[Any]) -> Seen:
-    return Seen(
-        sha256=row.sha256,
-        attempt=row.attempt,
-        error=row.error,
-        warnings=tuple(json.loads(row.warnings)),
-        missing=row.missing,
-        is_late=row.is_late,
     )
 
 

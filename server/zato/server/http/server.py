@@ -13,8 +13,8 @@ from gevent import get_hub, monkey
 from gevent.event import Event
 from gevent.lock import BoundedSemaphore
 
+from zato.common.client_address import TrustedProxies, plain_address
 from zato.common.clock import SYSTEM_CLOCK, Clock
-from zato.server.http.client_address import TrustedProxies, plain_address
 from zato.server.http.connection import Connection, Expired
 from zato.server.http.transport import READ, PlainTransport, TLSTransport
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from zato.server.deploy.applier import Applier
 from zato.server.deploy.deployer import Deployer
 from zato.server.deploy.loader import ModuleLoader
+from zato.server.deploy.pickup import PickupFolders
 from zato.server.deploy.role import DeploymentRole
+from zato.server.deploy.upload import Uploads
 from zato.server.deploy.versions import ModuleStore
 from zato.server.process.role import Role
 from zato.server.process.scan import make_deployer, make_store
@@ -32,6 +34,8 @@ class Deployment:
     loader: ModuleLoader
     applier: Applier
     deployer: Deployer
+    uploads: Uploads
+    pickup: PickupFolders
     role: Role
 
 
@@ -40,13 +44,15 @@ def make_deployment(settings: Settings, odb: ODB, *, writer: Writer, alarms: Ala
     modules = make_store(settings, odb, writer)
     services, loader = ServiceStore(), ModuleLoader()
     deployer = make_deployer(settings, modules, alarms, deployed)
-    found = DeploymentRole(deployer, settings.deploy_directories, alarms)
-    timeout = settings.conf.hot_deploy.check_timeout
+    conf, directories = settings.conf.hot_deploy, settings.deploy_directories
+    found = DeploymentRole(deployer, directories, alarms)
     return Deployment(
         services=services,
         modules=modules,
         loader=loader,
-        applier=Applier(modules, services, loader, alarms, timeout, settings.compile_options),
+        applier=Applier(modules, services, loader, alarms, conf.check_timeout, settings.compile_options),
         deployer=deployer,
+        uploads=Uploads(deployer, modules, directories[0], conf.max_size),
+        pickup=PickupFolders(modules, directories, conf.max_size),
         role=Role('hot-deploy', settings.directory.work / 'role.hot-deploy', take_up=found.start, give_up=found.stop),
     )

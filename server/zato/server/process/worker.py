@@ -14,21 +14,23 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from zato.common.client_address import TrustedProxies
+from zato.common.component import read_info
 from zato.common.log.writers import BufferedLines
 from zato.common.odb.database import Database
 from zato.common.version import version
 from zato.server.admin_api import builtin_services
-from zato.server.admin_api.context import AdminContext
+from zato.server.admin_api.context import AdminContext, ServerFacts
 from zato.server.channel.builtin import builtin_channels
 from zato.server.channel.pipeline import Describe, Pipeline
 from zato.server.channel.routes import Routes
+from zato.server.config.log_files import LogFiles
 from zato.server.config.objects import ConfigObjects
 from zato.server.config.runtime import make_runtimes
 from zato.server.config.user_config import UserConfig
 from zato.server.config.watcher import Watcher
 from zato.server.connection.registry import OutgoingConnections
 from zato.server.http.access_log import AccessLog
-from zato.server.http.client_address import TrustedProxies
 from zato.server.http.server import HTTPServer
 from zato.server.process.audit_log import make_audit_log
 from zato.server.process.control import ControlServer
@@ -39,6 +41,7 @@ from zato.server.process.odb_check import check_odb
 from zato.server.process.outgoing import add_outgoing, make_surroundings
 from zato.server.process.propagation import Propagation
 from zato.server.process.security import make_security
+from zato.server.process.worker_info import resident_memory, summary
 from zato.server.propagate.configuration import Writer
 from zato.server.propagate.odb import ODB
 from zato.server.service.invoker import Invoker
@@ -78,6 +81,7 @@ class Worker:
         self._security = make_security(settings, odb, writer=writer, alarms=alarms)
         self._audit_log = make_audit_log(settings, odb, objects=objects, alarms=alarms)
         self._connections = OutgoingConnections(objects)
+        self._logs = LogFiles(settings.directory.logs)
         self._routes = Routes()
         self._runtimes = self._make_runtimes()
         objects.use(self._runtimes)
@@ -97,6 +101,7 @@ class Worker:
         """Returns once this worker accepts requests."""
         with ExitStack() as undo:
             undo.callback(self._odb.close)
+            undo.callback(self._logs.close)
             if self._settings.development is not None:
                 listen_for_debugger(self._settings.development)
             self._user_config.load()
@@ -150,6 +155,7 @@ class Worker:
         self._propagation.wake.stop()
         self._control.stop()
         self._connections.close()
+        self._logs.close()
         self._odb.close()
 
     def info(self) -> dict[str, Any]:
@@ -158,6 +164,7 @@ class Worker:
         role = self._deployment.role
         return {
             'pid': os.getpid(),
+            'server': self._settings.name,
             'version': version,
             'started': self._since.isoformat(),
             'is_ready': self._started,
@@ -168,7 +175,8 @@ class Worker:
                 {'service': call.service.name, 'cid': call.cid, 'seconds': round(now - call.started, 3)}
                 for call in list(self.invoker.running)
             ],
-            'max_memory': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            'memory': (memory := resident_memory()),
+            'max_memory': max(memory, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024),
             'ibm_mq': self._settings.conf.component_enabled.ibm_mq,
             'applied_event': self._propagation.follower.progress.applied,
             'objects': len(self._objects),
@@ -176,13 +184,17 @@ class Worker:
             'alarms': self.alarms.as_list(),
         }
 
+    def _summary(self, *, with_modules: bool) -> dict[str, Any]:
+        return summary(self.info(), with_modules=with_modules)
+
     def _make_runtimes(self) -> Mapping[str, Runtime]:
         surroundings = make_surroundings(self._settings, self._audit_log.recorder)
         own = (self._routes, self._deployment.services, self._objects)
         return make_runtimes([*own, *self._security.parts, self._audit_log.recorder, self._connections, surroundings])
 
     def _make_context(self) -> AdminContext:
-        deployment = self._deployment
+        deployment, settings = self._deployment, self._settings
+        cluster = read_info(settings.directory.path).get('cluster_name', '')
         return AdminContext(
             configuration=self._propagation.configuration,
             objects=self._objects,
@@ -190,11 +202,16 @@ class Worker:
             services=deployment.services,
             modules=deployment.modules,
             deployer=deployment.deployer,
+            applier=deployment.applier,
+            uploads=deployment.uploads,
+            pickup=deployment.pickup,
             calls=self._calls,
             runtime_of=self._runtimes.get,
             messages=self._audit_log.store,
             log_ins=self._security.log_ins,
             limits=self._security.limits,
+            facts=ServerFacts(name=settings.name, cluster=cluster, directory=settings.directory),
+            logs=self._logs,
         )
 
     def _make_control(self) -> ControlServer:
@@ -202,6 +219,7 @@ class Worker:
             self._settings.sockets,
             {
                 'info': self.info,
+                'summary': self._summary,
                 'deployment': self._deployment.applier.state_of,
                 'objects': self._objects.as_dict,
                 'invoke': self._calls.invoke_here,

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from zato.common.config.field import is_id, shown
 from zato.common.config.kind import OWN_KEYS, Kind, find_kind
-from zato.common.exception import BadRequest
+from zato.common.exception import BadRequest, Fault
 
 Action = Literal['create', 'edit', 'delete', 'put']
 ACTIONS: tuple[str, ...] = get_args(Action)
@@ -20,7 +20,7 @@ class Change:
     is the new name. version: that the user saw; the edit is refused if it is not the current one. None: not given.
 
     put: the object of this name is made to be what the change says, or created; what is not given has its default, secrets
-    stay. place: where the user wrote it, such as 'file.yaml:12'; places: the same by key.
+    stay. place: where the user wrote it, such as 'file.yaml:12'; places: the same by key. position: in the list of changes.
     """
 
     action: Action
@@ -32,6 +32,7 @@ class Change:
     given: Mapping[str, Any] = field(default_factory=dict, repr=False)  # passwords among it
     place: str = ''
     places: Mapping[str, str] = field(default_factory=dict)
+    position: int = 0
 
     @property
     def title(self) -> str:
@@ -39,6 +40,12 @@ class Change:
         if isinstance(self.name, str) and self.name.strip():
             return f'{self.kind.label} {shown(self.name.strip())}'
         return f'{self.kind.label} {self.id if self.id is not None else ""}'.strip()
+
+    def key_of(self, name: str) -> str:
+        """What the user called a setting; its own name where the user did not give it."""
+        declared = self.kind.fields.get(name)
+        given = (key for source in (self.places, self.given) for key in (declared.keys if declared else ()) if key in source)
+        return next(given, name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +94,8 @@ def make_change(action: Action, kind: Kind, raw: Mapping[str, Any]) -> Change:
         if value in (None, ''):
             numbers[key] = None
         elif isinstance(value, bool) or not is_id(value):
-            raise BadRequest(msg=f'{kind.label}: `{key}` must be a number; got {shown(value)}', needs_msg=True)
+            fault = Fault(0, key, f'must be a number; got {shown(value)}')
+            raise BadRequest(msg=f'{kind.label}: `{key}` {fault.text}', needs_msg=True).with_errors([fault])
         else:
             numbers[key] = int(value)
     return Change(

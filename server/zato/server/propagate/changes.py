@@ -26,7 +26,7 @@ from zato.common.config.stored import (
     with_defaults,
 )
 from zato.common.crypto import Cipher, new_password
-from zato.common.exception import Conflict, CryptoError, HTTPException, NotFound
+from zato.common.exception import BadRequest, Conflict, CryptoError, Fault, HTTPException, NotFound
 from zato.common.odb.tables import audit
 from zato.server.propagate import checks, objects
 from zato.server.propagate.change import Change, Result
@@ -50,6 +50,7 @@ class ChangeSet:
     def apply(self, changes: Sequence[Change]) -> list[Result]:
         """Raises BadRequest, Conflict or NotFound, whose text has a line for everything that is wrong."""
         plan, connection = self._plan, self._connection
+        changes = [replace(change, position=position) for position, change in enumerate(changes)]
         read = [(change, self._read(change)) for change in changes]
         plan.load(self._load(read))
         planned = self._plan_all(read)
@@ -75,16 +76,19 @@ class ChangeSet:
         names = objects.names_of(self._connection, found)
         return sorted(kinds()[kind].title(name) for kind, name in names.values() if kinds()[kind].connects)
 
-    def _problem(self, change: Change, text: str, error: type[HTTPException] | None = None, *, key: str = '') -> None:
+    def _problem(
+        self, change: Change, text: str, error: type[HTTPException] = BadRequest, *, key: str = '', head: str = ''
+    ) -> None:
+        """head: what comes before the text where there is no form that shows which object and key it is about."""
         place = change.places.get(key) or change.place
-        self._plan.problems.add(text, *([error] if error else []), place=place)
+        self._plan.problems.add(Fault(change.position, key, text), error, head=head, place=place)
 
     def _problem_of(self, change: Change) -> Problem:
         """What tells of the change's keys."""
         title = change.title
 
         def tell(key: str, text: str) -> None:
-            self._problem(change, f'{title}: {shown(str(key))} {text}', key=key)
+            self._problem(change, text, key=str(key), head=f'{title}: {shown(str(key))} ')
 
         return tell
 
@@ -94,7 +98,7 @@ class ChangeSet:
         title = change.title
         action = 'edit' if change.action == 'put' else change.action
         if action not in change.kind.operations and not self._is_system:
-            self._problem(change, f'{title}: objects of this kind cannot be {action.rstrip("e")}ed')
+            self._problem(change, f'objects of this kind cannot be {action.rstrip("e")}ed', head=f'{title}: ')
         if action == 'delete':
             return {}
         tell = self._problem_of(change)
@@ -143,7 +147,7 @@ class ChangeSet:
         plan = self._plan
         before = plan.objects[id]
         plan.before.setdefault(id, before)
-        plan.places.setdefault(id, change.place)
+        plan.changes.setdefault(id, change)
         self._check_version(change, before)
         if change.action == 'delete':
             plan.delete(before)
@@ -158,11 +162,11 @@ class ChangeSet:
         plan = self._plan
         before = plan.objects[id]
         if id in plan.before:
-            text = f'{change.title} is named twice'
-            other = plan.places.get(id)
-            self._problem(change, f'{text}, first in {other}' if other else text, Conflict)
+            other = plan.changes[id].place
+            text = f'is named twice, first in {other}' if other else 'is named twice'
+            self._problem(change, text, Conflict, head=f'{change.title} ')
         plan.before.setdefault(id, before)
-        plan.places.setdefault(id, change.place)
+        plan.changes.setdefault(id, change)
         self._check_version(change, before)
         kept = {name: value for name, value in given.items() if self._is_put(change.kind.fields[name], value)}
         self._plan_edit(replace(change, is_active=True if change.is_active is None else change.is_active), kept, before)
@@ -176,9 +180,12 @@ class ChangeSet:
         kind = change.kind
         name = before.name if change.id is None or change.name is None else self._clean(change)
         if name != before.name and not kind.is_renamable and not self._is_system:
-            self._problem(change, f'{kind.title(before.name)}: objects of this kind cannot be renamed')
+            title = kind.title(before.name)
+            self._problem(change, 'objects of this kind cannot be renamed', key='name', head=f'{title}: ')
         settings = {**before.settings, **self._store(change, given, before.settings)}
         is_active = before.is_active if change.is_active is None else self._bool(change)
+        if not is_active and kind.must_be_active is not None and (why := kind.must_be_active(name, settings)):
+            self._problem(change, f'cannot be made inactive: it {why}', key='is_active', head=f'{kind.title(name)} ')
         if with_defaults(kind, settings) == with_defaults(kind, before.settings):
             settings = dict(before.settings)  # it may have been stored before there were all of these
         after = replace(before, name=name, is_active=is_active, settings=settings)
@@ -195,7 +202,7 @@ class ChangeSet:
         is_active = True if change.is_active is None else self._bool(change)
         settings = self._store(change, given, {})
         self._plan.before[id] = None
-        self._plan.places[id] = change.place
+        self._plan.changes[id] = change
         item = StoredObject(
             id=id, kind=kind.name, name=self._clean(change), is_active=is_active, version=1, settings=settings
         )
@@ -211,7 +218,7 @@ class ChangeSet:
             self._problem(change, f'There is no {label} with ID {change.id}', NotFound)
             return 0
         if change.name is None:
-            self._problem(change, f'{label}: `id` or `name` is required, to say which one')
+            self._problem(change, '`id` or `name` is required, to say which one', head=f'{label}: ')
             return 0
         id = self._plan.names.get((change.kind.name, name_or_empty(change.name)), 0)
         if not id:
@@ -227,26 +234,27 @@ class ChangeSet:
         ).scalar()
         by = f', last changed by {last}' if last else ''
         text = (
-            f'{change.kind.title(before.name)} has been changed meanwhile: version {change.version} was edited, and it is '
-            f'version {before.version} now{by}; load it again'
+            f'has been changed meanwhile: version {change.version} was edited, and it is version {before.version} now{by}; '
+            'load it again'
         )
-        self._problem(change, text, Conflict)
+        self._problem(change, text, Conflict, key='version', head=f'{change.kind.title(before.name)} ')
 
     def _clean(self, change: Change) -> str:
+        tell = self._problem_of(change)
         if change.name is None:
-            self._problem(change, f'{change.title}: `name` is required')
+            tell('name', 'is required')
             return ''
         try:
             return clean_name(change.name)
         except ValueError as e:
-            self._problem(change, f'{change.title}: `name` {e}; got {shown(change.name)}', key='name')
+            tell('name', f'{e}; got {shown(change.name)}')
             return ''
 
     def _bool(self, change: Change) -> bool:
         try:
             return to_bool(change.is_active)
         except ValueError as e:
-            self._problem(change, f'{change.title}: `is_active` {e}; got {shown(change.is_active)}', key='is_active')
+            self._problem_of(change)('is_active', f'{e}; got {shown(change.is_active)}')
             return True
 
     def _store(self, change: Change, given: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
@@ -270,8 +278,8 @@ class ChangeSet:
         try:
             return self._targets.find(target)
         except ValueError as e:
-            key = next((key for key in target.field.keys if key in change.places), target.field.name)
-            self._problem(change, f'{change.title}: `{target.field.name}`: {e}', key=key)
+            name = target.field.name
+            self._problem(change, str(e), key=change.key_of(name), head=f'{change.title}: `{name}`: ')
             return 0
 
     def _encrypt(self, value: str, before: str | None) -> str:

@@ -27,14 +27,21 @@ def check_settings(plan: Plan) -> None:
     for item, kind in plan.touched():
         why = misfit(kind, item.settings)
         if why:
-            plan.problem(item.id, f'{kind.title(item.name)}: {why}')
+            plan.problem(item, why, key=_named_first(kind, why))
+
+
+def _named_first(kind: Kind, rule: str) -> str:
+    """The setting that a rule begins with, '' if it begins otherwise."""
+    before, _, rest = rule.partition('`')
+    name = rest.partition('`')[0]
+    return name if not before and name in kind.fields else ''
 
 
 def check_names(plan: Plan) -> None:
-    for item, kind in plan.touched():
+    for item, _ in plan.touched():
         other = plan.stored_names.get((item.kind, item.name))
         if other is not None and other != item.id and other not in plan.before:
-            plan.problem(item.id, f'{kind.title(item.name)} already exists in this cluster', Conflict)
+            plan.problem(item, 'already exists in this cluster', Conflict, key='name', glue=' ')
 
 
 def check_keys(plan: Plan, connection: Connection) -> list[dict[str, Any]]:
@@ -61,7 +68,7 @@ def _refuse_key(plan: Plan, item: StoredObject, names: Sequence[str], other: str
     kind = kinds()[item.kind]
     values = ' and '.join(f'`{name}` {shown(item.settings.get(name, ""))}' for name in names)
     verb = 'already exist together' if len(names) > 1 else 'already exists'
-    plan.problem(item.id, f'{kind.title(item.name)}: {values} {verb}, in {kind.title(other)}', Conflict)
+    plan.problem(item, f'{values} {verb}, in {kind.title(other)}', Conflict, key=names[0])
 
 
 def _digest(kind: Kind, names: Sequence[str], settings: Mapping[str, Any]) -> str:
@@ -97,11 +104,9 @@ def check_references(plan: Plan, connection: Connection) -> list[dict[str, Any]]
 
 
 def _refuse_deletion(plan: Plan, target: int, users: Sequence[tuple[str, str]]) -> None:
-    before = plan.deleted[target]
     titles = ', '.join(kinds()[kind].title(name) for kind, name in users[:_MOST_USERS])
     more = f' and {len(users) - _MOST_USERS} more' if len(users) > _MOST_USERS else ''
-    text = f'{kinds()[before.kind].title(before.name)} cannot be deleted: it is used by {titles}{more}'
-    plan.problem(target, text, Conflict)
+    plan.problem(plan.deleted[target], f'cannot be deleted: it is used by {titles}{more}', Conflict, glue=' ')
 
 
 def _check_circles(plan: Plan, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -116,12 +121,12 @@ def _check_circles(plan: Plan, connection: Connection, rows: Sequence[Mapping[st
         found = objects.targets_of(connection, todo)
         graph.update({id: found.get(id, []) for id in todo})
         todo = {target for targets in found.values() for target in targets} - graph.keys()
-    for item, kind in plan.touched():
+    for item, _ in plan.touched():
         circle = _circle_from(item.id, graph)
         if circle:
             names = objects.names_of(connection, circle)
             titles = [plan.objects[id].name if id in plan.objects else names[id][1] for id in circle]
-            plan.problem(item.id, f'{kind.title(item.name)} refers to itself: {" -> ".join(map(shown, titles))}')
+            plan.problem(item, f'refers to itself: {" -> ".join(map(shown, titles))}', glue=' ')
             return
 
 

@@ -88,10 +88,10 @@ class AdminAuth:
         """Raises BadRequest if the other user is named without a role, or with an unknown one."""
         if self.own.identify(headers) is None:
             return None
+        if b'x-zato-admin-user' not in headers and b'x-zato-admin-role' not in headers:
+            return Principal(self.own.username, 'admin')
         user = headers.get(b'x-zato-admin-user', b'').decode('utf-8', 'replace').strip()
         role = headers.get(b'x-zato-admin-role', b'').decode('utf-8', 'replace').strip()
-        if not user and not role:
-            return Principal(self.own.username, 'admin')
         for known in ROLES:
             if role == known and user and user.isprintable() and len(user) <= 200:
                 return Principal(user, known)

@@ -10,6 +10,7 @@ from typing import Any
 import gevent
 
 from zato.common.exception import ServiceUnavailable
+from zato.common.log.cid import running_cid
 from zato.server.config.cooperation import Bell, Stopped
 
 logger = logging.getLogger(__name__)
@@ -109,6 +110,7 @@ class _Spawned(gevent.Greenlet):  # type: ignore[type-arg]  # at runtime it take
         super()._raise_exception()  # type: ignore[misc]  # gevent's types do not have it
 
     def _call(self, what: str, cid: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        running_cid.set(cid)  # for the rest of this greenlet
         try:
             return function(*args, **kwargs)
         except gevent.GreenletExit:

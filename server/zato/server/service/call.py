@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from greenlet import getcurrent
 
+from zato.common.log.cid import running_cid
 from zato.server.security.principal import Principal
 
 if TYPE_CHECKING:
@@ -150,11 +151,14 @@ class StreamingCall:
         return self
 
     def __next__(self) -> bytes:
+        logged_before = running_cid.set(self._call.cid)
         try:
             return next(self._pieces)
         except BaseException:
             self._end()
             raise
+        finally:
+            running_cid.reset(logged_before)
 
     def close(self) -> None:
         """Raises whatever the pieces' own `close` does."""

@@ -11,6 +11,7 @@ import gevent
 from gevent import get_hub
 
 from zato.common.exception import Inactive, ServiceMissingException, ZatoException
+from zato.common.log.cid import running_cid
 from zato.server.config.cooperation import Interrupted, Stopped
 from zato.server.pattern.callback import name_of, names_of
 from zato.server.security.principal import Principal
@@ -70,6 +71,7 @@ class Invoker:
         compiled.usage.count += 1
         running = self.running
         running.add(call)
+        logged_before = running_cid.set(call.cid) if call.caller is None else None  # else it is the same
         io = compiled.io
         is_accepted = True
         try:
@@ -92,6 +94,8 @@ class Invoker:
         finally:
             call.ended = monotonic()
             running.discard(call)
+            if logged_before is not None:
+                running_cid.reset(logged_before)
         return response
 
     def invoke_from(
@@ -132,7 +136,7 @@ class Invoker:
     def invoke_async(self, name: str, payload: Any, principal: Principal, *, channel: str) -> str:
         """Start a service in the background. Returns its cid; its exceptions go to the log."""
         cid = self.cids.new()
-        self._start(Call(self.find(name), cid, channel_of_type(channel), None, None, principal), payload)
+        self.start(Call(self.find(name), cid, channel_of_type(channel), None, None, principal), Request(payload, payload))
         return cid
 
     def invoke_async_from(
@@ -167,8 +171,12 @@ class Invoker:
             call.transport = transport
         if environ is not None:
             call.environ = environ
-        self._start(call, payload, self._callbacks(caller, callback), caller.service.name)
+        self._start(call, Request(payload, payload), self._callbacks(caller, callback), caller.service.name)
         return call.cid
+
+    def start(self, call: Call, request: Request) -> None:
+        """Run the service of `call` in the background; its exceptions go to the log."""
+        self._start(call, request)
 
     def running_while(self, call: Call, pieces: Iterator[bytes]) -> Iterator[bytes]:
         """The same pieces of a streamed response; the call counts as running until they have been sent, or are closed."""
@@ -272,15 +280,15 @@ class Invoker:
         name = f'{caller.service.name}{_CALLBACK_SUFFIX}'
         return [name] if self.exists(name) else []
 
-    def _start(self, call: Call, payload: Any, callbacks: Sequence[str] = (), source: str = '') -> None:
+    def _start(self, call: Call, request: Request, callbacks: Sequence[str] = (), source: str = '') -> None:
         """source: the service that makes the call; not its call itself, with all that it has received."""
-        self.background.start(self._run_in_background, call, payload, callbacks, source)
+        self.background.start(self._run_in_background, call, request, callbacks, source)
 
-    def _run_in_background(self, call: Call, payload: Any, callbacks: Sequence[str], source: str) -> None:
+    def _run_in_background(self, call: Call, request: Request, callbacks: Sequence[str], source: str) -> None:
         call.greenlet = gevent.getcurrent()
         response, error = None, None
         try:
-            response = self.run(call, Request(payload, payload)).payload
+            response = self.run(call, request).payload
         except Stopped:
             return  # the worker has logged what it cuts off
         except BaseException as e:  # whatever a service raises is its failure, not the worker's end

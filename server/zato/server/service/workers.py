@@ -47,6 +47,14 @@ class WorkerCalls:
         arguments = _arguments(name, encode(payload).decode(), timeout, principal)
         return shown(pid, self._ask(pid, 'invoke', timeout, arguments))
 
+    def summaries(self, *, with_modules: bool) -> list[dict[str, Any]]:
+        """What each worker says of itself, by pid: see `zato.server.get-info`. Takes two seconds at most."""
+        answers = self._ask_all('summary', 0, {'with_modules': with_modules})
+        return [
+            {'pid': pid, 'error': answer.msg} if isinstance(answer, IPCError) else answer
+            for pid, answer in sorted(answers.items())
+        ]
+
     def cancel_all(self, cid: str, principal: Principal) -> int:
         """End the calls that have this cid, in whichever worker they are. Returns how many greenlets were told."""
         answers = self._ask_all('cancel', _PATIENCE, {'cid': cid, 'who': principal.name})

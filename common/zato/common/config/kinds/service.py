@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from zato.common.config.field import setting
 from zato.common.config.kind import kind
 from zato.common.config.rate_limit import RateLimited, check_limits
+
+
+def _must_be_active(name: str, settings: Mapping[str, Any]) -> str:
+    is_needed = settings.get('is_internal') and name.startswith('zato.')
+    return 'is built in, and servers are administered through such services' if is_needed else ''
 
 
 @kind(
@@ -17,6 +24,7 @@ from zato.common.config.rate_limit import RateLimited, check_limits
     operations=('get-list', 'get', 'edit'),
     is_renamable=False,
     check=check_limits,
+    must_be_active=_must_be_active,
 )
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service(RateLimited):
