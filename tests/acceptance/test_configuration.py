@@ -226,7 +226,7 @@ def test_quickstart_refuses_what_makes_no_sense_and_leaves_nothing(
 
 
 def test_servers_of_one_quickstart_have_one_odb_one_key_and_ports_of_their_own(tmp_path: Path) -> None:
-    created = zato('quickstart', 'create', tmp_path / 'qs', '--servers', '3', '--http-port', '18010')
+    created = zato('quickstart', 'create', tmp_path / 'qs', '--servers', '3', '--http-port', '18010', '--no-web-admin')
     assert created.code == 0, created.err
     assert '[6/7] Sample services created' in created.out
     servers = [tmp_path / 'qs' / f'server{number}' / 'config/repo' for number in (1, 2, 3)]
@@ -255,8 +255,8 @@ def test_a_quickstart_over_postgresql_starts_and_keeps_the_password_encrypted(
 
 
 def test_quickstart_takes_the_old_form_and_refuses_a_directory_with_something_in_it(tmp_path: Path) -> None:
-    assert zato('quickstart', 'create', tmp_path / 'a', 'sqlite', 'localhost', '6379').code == 0
-    assert zato('quickstart', tmp_path / 'b', '--threads-per-server', '3').code == 0
+    assert zato('quickstart', 'create', tmp_path / 'a', 'sqlite', 'localhost', '6379', '--no-web-admin').code == 0
+    assert zato('quickstart', tmp_path / 'b', '--threads-per-server', '3', '--no-web-admin').code == 0
     assert 'gunicorn_workers=3' in (tmp_path / 'b/server1/config/repo/server.conf').read_text()
     again = zato('quickstart', 'create', tmp_path / 'a')
     assert again.code == 5
@@ -270,7 +270,13 @@ def test_quickstart_makes_the_layout_that_users_know(tmp_path: Path) -> None:
         assert (server / 'config/repo' / name).is_file()
     assert (server / 'logs/ibm-mq.log').is_file()
     assert (server / 'pickup/incoming/services/demo.py').is_file()
-    assert (server / 'config/repo/secrets.conf').stat().st_mode & 0o077 == 0
+    dashboard = tmp_path / 'qs' / 'web-admin'
+    for name in ('web-admin.conf', 'logging.conf', 'secrets.conf'):
+        assert (dashboard / 'config/repo' / name).is_file()
+    for path in (server, dashboard):
+        assert (path / 'config/repo/secrets.conf').stat().st_mode & 0o077 == 0
+        assert path.stat().st_mode & 0o007 == 0
+    assert (dashboard / 'work/web-admin.db').stat().st_mode & 0o077 == 0
     for name in ('zato-qs-start.sh', 'zato-qs-stop.sh', 'zato-qs-restart.sh'):
         assert os.access(tmp_path / 'qs' / name, os.X_OK)
     assert zato('component-version', server).out == zato('--version').out.split()[-1] + '\n'
@@ -350,7 +356,7 @@ def test_a_server_directory_in_the_usual_place_works() -> None:
     except PermissionError:
         pytest.fail(f'this test needs to write to {path.parent}: run it as root, or create that directory for yourself')
     shutil.rmtree(path.parent)
-    assert zato('quickstart', 'create', path.parent, '--http-port', '0').code == 0
+    assert zato('quickstart', 'create', path.parent, '--http-port', '0', '--no-web-admin').code == 0
     try:
         assert zato('start', path).code == 0
         assert zato('service', 'invoke', path, 'zato.ping').code == 0

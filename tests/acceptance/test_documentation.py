@@ -12,6 +12,7 @@ import pytest
 from tests.support.documentation import ROOT, write_files
 from tests.support.environment import PATIENCE, ZATO
 from tests.support.ports import free_ports
+from zato.common.config import web_admin_conf
 from zato.common.config.server_conf import template
 
 DOCUMENTS = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *sorted((ROOT / 'docs').rglob('*.md'))]
@@ -49,10 +50,11 @@ def matches(expected: str, output: str) -> bool:
         'rate-limits',
         'audit-log',
         'development',
+        'dashboard',
     ],
 )
 def test_the_commands_of_a_page_do_what_it_says(name: str, tmp_path: Path) -> None:
-    first = free_ports(4)
+    first = free_ports(6)
     write_files(ROOT / 'docs' / f'{name}.md', tmp_path)
     env = {
         **os.environ,
@@ -63,9 +65,11 @@ def test_the_commands_of_a_page_do_what_it_says(name: str, tmp_path: Path) -> No
     password = 'PASSWORD'
     try:
         for command, expected in console_steps((ROOT / 'docs' / f'{name}.md').read_text()):
-            command = re.sub(r'quickstart create \S+', rf'\g<0> --http-port {first}', command)
+            options = f'--http-port {first} --web-admin-port {first + 4}'
+            command = re.sub(r'quickstart create \S+', rf'\g<0> {options}', command)
             command = re.sub(r'zato dev \S+', rf'\g<0> --debug-port {first + 3}', command)
             command = re.sub(r'\b1701(\d)\b', lambda found: str(first + int(found[1])), command)
+            command = re.sub(r'\b818([34])\b', lambda found: str(first + 1 + int(found[1])), command)
             command = command.replace('PASSWORD', password)
             done = subprocess.run(
                 ['bash', '-c', command],
@@ -87,6 +91,11 @@ def test_the_commands_of_a_page_do_what_it_says(name: str, tmp_path: Path) -> No
 
 def test_the_sample_server_conf_is_the_one_that_servers_get() -> None:
     assert (ROOT / 'etc' / 'server.conf').read_text() == template()
+
+
+def test_the_sample_web_admin_conf_is_the_one_that_dashboards_get() -> None:
+    text = web_admin_conf.template({'servers': {'server1': 'http://127.0.0.1:17010'}})
+    assert (ROOT / 'etc' / 'web-admin.conf').read_text() == text
 
 
 @pytest.mark.parametrize('document', DOCUMENTS, ids=lambda path: path.name)

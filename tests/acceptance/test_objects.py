@@ -16,10 +16,12 @@ import pytest
 
 from tests.support.admin import create, invoke, refusal
 from tests.support.environment import PATIENCE, ZATO, Environment, Result, eventually, service_file, zato
+from tests.support.html_form import HTMLForm
+from tests.support.visitor import Visitor
 from zato.cli.error import FAILED, INVALID_INPUT, NO_FILE
 
 TOP = Path(__file__).parents[2]
-ROOTS = ('common', 'server', 'code')
+ROOTS = ('common', 'server', 'code', 'web-admin')
 
 
 @pytest.fixture(scope='module')
@@ -390,6 +392,66 @@ def test_a_kind_takes_two_files(tmp_path: Path) -> None:
         check_that_samples_work(copy, environment)
     finally:
         environment.close()
+
+
+def test_a_new_kind_is_in_the_dashboard_without_a_line_of_it(tmp_path: Path) -> None:
+    copy = Copy(tmp_path / 'copy')
+    environment = Environment(tmp_path / 'qs-1', web_admin=True)
+    try:
+        started = copy.zato('start', environment.path, SAMPLE_ADDRESS='wire')
+        assert started.code == 0, started.err
+        visitor = Visitor(environment)
+        assert '<a href="/zato/kind/sample/">Sample</a>' in visitor.get('/zato/')
+        text = visitor.get('/zato/kind/sample/')
+        assert 'Something that answers.' in text
+        assert 'Create a new Sample' in text
+        create_sample(visitor)
+        edit_sample(visitor)
+        delete_sample(visitor)
+        assert copy.zato('stop', environment.path).code == 0
+    finally:
+        environment.close()
+
+
+def create_sample(visitor: Visitor) -> None:
+    path = '/zato/kind/sample/create/'
+    form = visitor.form(path)
+    assert (form.values['port'], form.values['service'], form.values['name']) == ('1414', 'pub.zato.ping', '')
+    wrong = visitor.post(path, {**form.values, 'port': '65536'})
+    assert visitor.status == 400
+    assert 'There are 3 problems' in wrong
+    assert 'must be a number from 1 to 65,535; got `65536`' in wrong
+    again = HTMLForm(wrong).values
+    settings = {'name': 's1', 'address': '$SAMPLE_ADDRESS', 'port': '$SAMPLE_PORT', 'password': 'planted'}
+    text = visitor.post(path, {**again, **settings})
+    assert visitor.url.startswith('/zato/kind/sample/?highlight=')
+    assert 'Sample `s1` has been created.' in text
+    assert 'It is down on server1: `port` is $SAMPLE_PORT' in text
+
+
+def edit_sample(visitor: Visitor) -> None:
+    path = f'/zato/kind/sample/{visitor.url.rpartition("=")[2]}/'
+    text = visitor.get(path)
+    assert 'id="field-port-notes">Missing on server1<' in text
+    form = HTMLForm(text)
+    assert 'password' not in form.inputs
+    assert 'Sample `s1` has been saved.' in visitor.post(path, {**form.values, 'port': '7'})
+    passwords = {**visitor.form(f'{path}password/', 'class').values, 'password1': 'new-secret', 'password2': 'new-secret'}
+    assert 'Password of Sample `s1` has been changed.' in visitor.post(f'{path}password/', passwords)
+    text = visitor.post(f'{path}ping/', {**form.values, 'back': 'object'})
+    assert 'Response time: ' in text
+    assert 'new-secret' not in text
+    assert 'address: $SAMPLE_ADDRESS' in visitor.get(f'{path}yaml/')
+    history = visitor.get(f'{path}history/')
+    assert '$SAMPLE_PORT</del>' in history
+    assert 'planted' not in history
+
+
+def delete_sample(visitor: Visitor) -> None:
+    path = visitor.url.replace('history', 'delete')
+    text = visitor.post(path, visitor.form(path, 'data-plan').values)
+    assert 'Sample `s1` has been deleted.' in text
+    assert 'There is none yet.' in text
 
 
 def check_that_samples_work(copy: Copy, environment: Environment) -> None:

@@ -135,7 +135,7 @@ class Environment:
         return [psutil.Process(pid) for pid in sorted(int(name.partition('-')[2]) for name in names)]
 
     def _create(self) -> None:
-        command = [ZATO, 'quickstart', 'create', str(self.path), '--workers', str(self.workers)]
+        command = [ZATO, 'quickstart', 'create', str(self.path), '--workers', str(self.workers), '--no-web-admin']
         run([*command, '--servers', str(len(self.ports)), '--http-port', '0'])
         for directory, port in zip(self.directories, self.ports, strict=True):
             conf = directory.server_conf

@@ -14,13 +14,13 @@ import sys
 import tempfile
 import time
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from zato.common.component import ServerDirectory
+from zato.common.component import ComponentDirectory, ServerDirectory, WebAdminDirectory
 from zato.common.config.secrets import Secrets
 from zato.common.ipc import socket_directory
 from zato.common.odb.address import ODBAddress
@@ -74,18 +74,26 @@ def eventually(check: Callable[[], Any], what: str) -> Any:
 
 
 class Environment:
-    """A quickstart environment, stopped and its processes gone when it is closed. `server` is the first of `servers`."""
+    """A quickstart environment, stopped and its processes gone when it is closed. `server` is the first of `servers`.
 
-    def __init__(self, path: Path, *, workers: int = 1, servers: int = 1, odb: ODBAddress | None = None) -> None:
+    `web_admin` is its dashboard; admin_password: of the dashboard's user admin, '' if there is no dashboard.
+    """
+
+    def __init__(
+        self, path: Path, *, workers: int = 1, servers: int = 1, odb: ODBAddress | None = None, web_admin: bool = False
+    ) -> None:
         """odb: an empty PostgreSQL database; by default it is SQLite, in the environment's directory."""
         self.path = path
         if odb is None:
-            shutil.copytree(_template(workers, servers), path, symlinks=True, dirs_exist_ok=True)
+            template, self.admin_password = _template(workers, servers, web_admin)
+            shutil.copytree(template, path, symlinks=True, dirs_exist_ok=True)
         else:
             options = {'odb-type': odb.engine, 'odb-db-name': odb.db_name, 'odb-host': odb.host, 'odb-port': odb.port}
-            _create(path, workers, servers, **options, **{'odb-user': odb.username, 'odb-password': odb.password})
+            options |= {'odb-user': odb.username, 'odb-password': odb.password}
+            self.admin_password = _create(path, workers, servers, web_admin, **options)
         self.servers = [ServerDirectory(path / f'server{number}') for number in range(1, servers + 1)]
         self.server = self.servers[0]
+        self.web_admin = WebAdminDirectory(path / 'web-admin')
 
     def start(self, *arguments: Any, env: dict[str, str] | None = None, server: Server | None = None) -> None:
         """All servers unless one is named."""
@@ -110,8 +118,15 @@ class Environment:
                 shutil.rmtree(sockets)
 
     def processes(self, server: Server | None = None) -> list[int]:
-        """All processes, of all servers unless one is named, found by their command line, which children inherit."""
-        paths = {os.fsencode(each.path) for each in self._some(server)}
+        """All processes, of everything unless a server is named, found by their command line, which children inherit."""
+        components = [*self.servers, self.web_admin] if server is None else [self._one(server)]
+        return self._processes_of(components)
+
+    def web_admin_processes(self) -> list[int]:
+        return self._processes_of([self.web_admin])
+
+    def _processes_of(self, components: Sequence[ComponentDirectory]) -> list[int]:
+        paths = {os.fsencode(each.path) for each in components}
         found = []
         for entry in Path('/proc').iterdir():
             if entry.name.isdigit():
@@ -120,7 +135,7 @@ class Environment:
                     state = (entry / 'stat').read_text().rpartition(')')[2].split()[0]
                 except OSError:
                     continue
-                if b'zato.server' in command and not paths.isdisjoint(command) and state != 'Z':
+                if {b'zato.server', b'zato.admin'} & set(command) and not paths.isdisjoint(command) and state != 'Z':
                     found.append(int(entry.name))
         return sorted(found)
 
@@ -142,6 +157,10 @@ class Environment:
 
     def port_of(self, server: Server) -> int:
         return int(self._one(server).address.read_text().rpartition(':')[2])
+
+    @property
+    def web_admin_port(self) -> int:
+        return int(self.web_admin.address.read_text().rpartition(':')[2])
 
     @property
     def arbiter(self) -> int:
@@ -208,19 +227,23 @@ class Environment:
         return self.path if server is None else self._one(server).path
 
 
-def _create(path: Path, workers: int, servers: int, **options: Any) -> None:
-    options = {'workers': workers, 'servers': servers, 'http-port': 0, **options}
-    created = zato('quickstart', 'create', path, *(f'--{name}={value}' for name, value in options.items()))
+def _create(path: Path, workers: int, servers: int, web_admin: bool, **options: Any) -> str:
+    """Returns the password of the dashboard's user admin, '' without a dashboard."""
+    options = {'workers': workers, 'servers': servers, 'http-port': 0, 'web-admin-port': 0, **options}
+    flags = [] if web_admin else ['--no-web-admin']
+    created = zato('quickstart', 'create', path, *flags, *(f'--{name}={value}' for name, value in options.items()))
     assert created.code == 0, created.err
+    found = re.search(r'^Dashboard user: admin, password: (\S+)$', created.out, re.MULTILINE)
+    return found[1] if found else ''
 
 
 @cache
-def _template(workers: int, servers: int) -> Path:
+def _template(workers: int, servers: int, web_admin: bool) -> tuple[Path, str]:
     """An environment on SQLite that is created once and then copied, which takes a hundredth of the time."""
     root = tempfile.mkdtemp(prefix='zato-test-')
     atexit.register(shutil.rmtree, root, ignore_errors=True)
-    _create(Path(root) / 'env', workers, servers)
-    return Path(root) / 'env'
+    password = _create(Path(root) / 'env', workers, servers, web_admin)
+    return Path(root) / 'env', password
 
 
 def service_file(version: Any = 1, *, name: str = 'my.service', extra: str = '') -> str:

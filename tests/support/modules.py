@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from zato.server.deploy.versions import ModuleVersion, Seen, ServiceDeclaration, digest_of
+from zato.server.deploy.seen import Seen
+from zato.server.deploy.versions import ModuleVersion, ServiceDeclaration, digest_of
 
 
 def version_of(path: str, source: bytes, **kwargs: Any) -> ModuleVersion:

@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zato.cli.error import NO_FILE, NOT_A_COMPONENT, NOT_A_SERVER, CommandError
-from zato.common.component import ServerDirectory, read_info
-from zato.common.config.bind import parse_bind
-from zato.common.config.reader import read_server_stanza
+from zato.common.component import Component, ComponentDirectory, ServerDirectory, WebAdminDirectory, read_info
 from zato.common.config.secrets import Secrets
 from zato.common.exception import ConfigError
+from zato.common.reach import address_of, tls_of
 
 if TYPE_CHECKING:
-    import ssl
-
     from zato.client.admin import AdminClient
 
 #: The type of PATH arguments.
@@ -25,19 +22,33 @@ PATH = click.Path(file_okay=False, path_type=Path)
 
 
 def component_of(path: Path) -> str:
-    """'SERVER' or 'QUICKSTART'. Raises CommandError."""
+    """One of Component. Raises CommandError."""
     try:
         return read_info(path)['component']
     except ConfigError as e:
         raise CommandError(str(e), NOT_A_COMPONENT) from None
 
 
+def components_of(path: Path) -> list[ComponentDirectory]:
+    """The server or the dashboard at `path`, or all servers of the environment at `path`, and its dashboard after them.
+
+    Raises CommandError.
+    """
+    if component_of(path) == 'WEB_ADMIN':
+        return [WebAdminDirectory(path)]
+    return [*servers_of(path), *(WebAdminDirectory(item) for item in _parts(path, 'WEB_ADMIN'))]
+
+
 def servers_of(path: Path) -> list[ServerDirectory]:
     """The server at `path`, or all servers of the environment at `path`. Raises CommandError."""
-    if component_of(path) == 'SERVER':
+    component = component_of(path)
+    if component == 'WEB_ADMIN':
+        raise CommandError(
+            f'{path} is a dashboard; this needs a server, or an environment, such as: {path.resolve().parent}', NOT_A_SERVER
+        )
+    if component == 'SERVER':
         return [ServerDirectory(path)]
-    found = [item for item in sorted(path.iterdir()) if (item / '.zato-info').exists()]
-    servers = [ServerDirectory(item) for item in found if read_info(item)['component'] == 'SERVER']
+    servers = [ServerDirectory(item) for item in _parts(path, 'SERVER')]
     if not servers:
         raise CommandError(f'There is no server in {path}', NOT_A_SERVER)
     return servers
@@ -50,6 +61,17 @@ def server_of(path: Path) -> ServerDirectory:
         names = ', '.join(str(server.path) for server in servers)
         raise CommandError(f'{path} has several servers, name one of them: {names}', NOT_A_SERVER)
     return servers[0]
+
+
+def web_admin_of(path: Path) -> WebAdminDirectory:
+    """The dashboard at `path`, or that of the environment at `path`. Raises CommandError."""
+    found = [path] if component_of(path) == 'WEB_ADMIN' else _parts(path, 'WEB_ADMIN')
+    if not found:
+        raise CommandError(f'There is no dashboard in {path}; zato create web-admin makes one', NOT_A_COMPONENT)
+    if len(found) > 1:
+        names = ', '.join(str(item) for item in found)
+        raise CommandError(f'{path} has several dashboards, name one of them: {names}', NOT_A_COMPONENT)
+    return WebAdminDirectory(found[0])
 
 
 def running_server(path: Path) -> ServerDirectory:
@@ -74,38 +96,18 @@ def call(path: Path, service: str, payload: Any = None) -> Any:
         raise CommandError(f'{e}; see {server.server_log}') from None
 
 
-def address_of(server: ServerDirectory) -> tuple[str, int]:
-    """Where to reach the server from this host: what it says it listens on, else what server.conf says."""
-    try:
-        text = server.address.read_text(encoding='utf-8').strip()
-    except FileNotFoundError:
-        text = read_server_stanza(server.server_conf, os.environ, 'main').gunicorn_bind
-    try:
-        host, port = parse_bind(text)
-    except ValueError as e:
-        raise CommandError(f'{server.server_conf}: {e}') from None
-    return {'0.0.0.0': '127.0.0.1', '::': '::1'}.get(host, host), port
-
-
 def client_of(server: ServerDirectory, *, timeout: float = 60.0, path: str = '/zato/admin/invoke') -> AdminClient:
     """A client that calls the server as admin.invoke. Raises ConfigError."""
     from zato.client.admin import AdminClient  # it needs http.client and ssl, which most commands do not
 
     host, port = address_of(server)
     password = Secrets(server.secrets_conf, os.environ).get('zato.admin_invoke_password')
-    return AdminClient(host=host, port=port, password=password, timeout=timeout, path=path, tls=_tls_of(server))
+    return AdminClient(host=host, port=port, password=password, timeout=timeout, path=path, tls=tls_of(server))
 
 
-def _tls_of(server: ServerDirectory) -> ssl.SSLContext | None:
-    """What verifies this very server: its own certificate, whatever name it was reached by."""
-    crypto = read_server_stanza(server.server_conf, os.environ, 'crypto')
-    if not crypto.use_tls:
-        return None
-    import ssl
-
-    context = ssl.create_default_context(cafile=str(server.repo / crypto.cert_location))
-    context.check_hostname = False
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-    if crypto.tls_client_certs != 'none':
-        context.load_cert_chain(server.repo / crypto.cert_location, server.repo / crypto.priv_key_location)
-    return context
+def _parts(path: Path, component: Component) -> list[Path]:
+    """Directories of that kind in an environment; none in a component."""
+    if component_of(path) != 'QUICKSTART':
+        return []
+    found = [item for item in sorted(path.iterdir()) if (item / '.zato-info').exists()]
+    return [item for item in found if read_info(item)['component'] == component]

@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import closing
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from zato.cli.component import PATH, server_of
+from zato.cli.directory import cipher_of, make_empty, make_server
 from zato.cli.error import (
     CLUSTER_EXISTS,
-    DIRECTORY_NOT_EMPTY,
-    INVALID_INPUT,
     NO_OPTIONS,
     NO_SUCH_CLUSTER,
     ODB_EXISTS,
@@ -24,31 +22,25 @@ from zato.cli.error import (
 )
 from zato.cli.kind_command import DerivedGroup
 from zato.cli.odb import address_from_options, address_of_server, odb_options
-from zato.common.component import ServerDirectory, write_info
-from zato.common.config.reader import SECRET_PREFIX
-from zato.common.config.secrets import Secrets, secrets_text
-from zato.common.config.server_conf import template
-from zato.common.crypto import Cipher, new_key, new_password
-from zato.common.exception import CryptoError, NameTaken
+from zato.cli.web_admin import create_user, create_web_admin
+from zato.common.config.secrets import Secrets
+from zato.common.crypto import new_key, new_password
+from zato.common.exception import NameTaken
 
 if TYPE_CHECKING:
     from zato.common.odb.address import ODBAddress
     from zato.common.odb.cluster import Cluster
 
-_DIRECTORIES = (
-    'config/repo',
-    'logs',
-    'pickup/incoming/services',
-    'pickup/incoming/user-conf',
-    'work/hot-deploy',
-)
-_LOGS = ('server.log', 'http_access.log', 'ibm-mq.log')
 _FIRST_PORT = 17010
 
 
 @click.group(cls=DerivedGroup)
 def create() -> None:
-    """Create an ODB, a cluster, a server, a secret key, or an object."""
+    """Create an ODB, a cluster, a server, a dashboard, its users, a secret key, or an object."""
+
+
+create.add_command(create_web_admin)
+create.add_command(create_user)
 
 
 @create.command('secret-key')
@@ -185,53 +177,3 @@ def join(path: Path, cluster_name: str, server_name: str, *, port: int, workers:
             raise CommandError(str(e), SERVER_EXISTS) from None
         raise
     return found
-
-
-def cipher_of(key: str) -> Cipher:
-    """Raises CommandError."""
-    try:
-        return Cipher(key)
-    except CryptoError as e:
-        raise CommandError(str(e), INVALID_INPUT) from None
-
-
-def make_empty(path: Path) -> None:
-    """Create the directory. Raises CommandError if there is something in it."""
-    path.mkdir(parents=True, exist_ok=True)
-    if any(path.iterdir()):
-        raise CommandError(f'{path} is not empty; name a directory that is, or that does not exist', DIRECTORY_NOT_EMPTY)
-
-
-def make_server(
-    path: Path, server_name: str, cluster: Cluster, *, port: int, workers: int, key: str, odb: ODBAddress
-) -> None:
-    """Fill an empty directory."""
-    path.chmod(0o750)  # configuration and logs are nobody else's
-    directory = ServerDirectory(path)
-    for name in _DIRECTORIES:
-        (path / name).mkdir(parents=True)
-    secrets = {'pubapi_password': cluster.pubapi_password, 'admin_invoke_password': cluster.admin_invoke_password}
-    conf: dict[str, dict[str, Any]] = {
-        'main': {'gunicorn_bind': f'0.0.0.0:{port}', 'gunicorn_workers': workers},
-        'odb': {'engine': odb.engine, 'db_name': odb.db_name},
-    }
-    if odb.is_sqlite and Path(odb.db_name).is_relative_to(directory.path.parent):
-        conf['odb']['db_name'] = os.path.relpath(odb.db_name, directory.repo)
-    elif not odb.is_sqlite:
-        conf['odb'].update(host=odb.host, port=odb.port, username=odb.username)
-        if odb.password:
-            conf['odb']['password'] = f'{SECRET_PREFIX}zato.odb_password'
-            secrets['odb_password'] = odb.password
-    directory.server_conf.touch(mode=0o640)  # it may come to hold secrets
-    directory.server_conf.write_text(template(conf), encoding='utf-8')
-    directory.secrets_conf.touch(mode=0o600)
-    directory.secrets_conf.write_text(secrets_text(key, secrets), encoding='utf-8')
-    for name in ('logging.conf', 'pickup.conf', 'user.conf'):
-        copy_template(name, directory.repo / name)
-    for name in _LOGS:
-        (directory.logs / name).touch(mode=0o640)
-    write_info(path, 'SERVER', server_name=server_name, cluster_name=cluster.name)
-
-
-def copy_template(name: str, target: Path) -> None:
-    target.write_bytes(files('zato.cli').joinpath('templates', name).read_bytes())

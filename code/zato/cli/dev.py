@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from zato.cli.component import servers_of
-from zato.cli.lifecycle import Development, run_in_foreground
+from zato.cli.lifecycle import run_in_foreground
+from zato.cli.process import Development, Launch
 from zato.cli.quickstart import create
 
 _DEBUG_PORT = 5678
@@ -38,4 +39,5 @@ def dev(
     if not path.exists() or not any(path.iterdir()):
         context.invoke(create, path=path)
     server = servers_of(path.resolve())[0]
-    run_in_foreground(server, env_file, Development(host, debug_port, is_waiting=wait_for_debugger))
+    development = Development(host, debug_port, is_waiting=wait_for_debugger)
+    run_in_foreground(server, Launch(is_foreground=True, env_file=env_file, development=development))

@@ -10,11 +10,12 @@ from typing import Any
 
 import click
 
-from zato.cli.component import PATH, address_of, servers_of
+from zato.cli.component import PATH, components_of
 from zato.cli.error import NOT_A_COMPONENT, CommandError
-from zato.common.component import ServerDirectory, read_info
+from zato.common.component import ComponentDirectory, ServerDirectory, read_info
 from zato.common.exception import ConfigError, IPCError
 from zato.common.ipc import call_workers, socket_directory
+from zato.common.reach import address_of
 
 
 @click.command()
@@ -23,9 +24,10 @@ from zato.common.ipc import call_workers, socket_directory
 def info(path: Path, format_: str) -> None:
     """Show what the server at PATH is doing: its workers, their roles, what they run, what is wrong.
 
-    Of an environment with several servers: all of them; a list, in formats other than text.
+    Of a dashboard: where it is reached. Of an environment that has more than one of them: all; a list, in formats other
+    than text.
     """
-    found = [collect(server) for server in servers_of(path)]
+    found = [collect(component) for component in components_of(path)]
     details = found if len(found) > 1 else found[0]
     if format_ == 'json':
         click.echo(json.dumps(details, indent=2))
@@ -48,28 +50,35 @@ def component_version(path: Path) -> None:
         raise CommandError(str(e), NOT_A_COMPONENT) from None
 
 
-def collect(server: ServerDirectory) -> dict[str, Any]:
-    """Everything about a server, running or not. Workers that do not answer have `error` and nothing else."""
-    pid = server.running_pid()
+def collect(component: ComponentDirectory) -> dict[str, Any]:
+    """Everything about a server or a dashboard, running or not."""
+    pid = component.running_pid()
     now = datetime.now(UTC)
     details: dict[str, Any] = {
-        'component_details': read_info(server.path),
-        'component_full_path': str(server.path),
+        'component_details': read_info(component.path),
+        'component_full_path': str(component.path),
         'component_host': socket.gethostname(),
         'component_running': bool(pid),
         'current_time_utc': now.isoformat(),
     }
     if not pid:
         return details
-    answers = call_workers(socket_directory(server.work), 'info')
-    started = datetime.fromtimestamp(server.pidfile.stat().st_mtime, UTC)
-    host, port = address_of(server)
+    started = datetime.fromtimestamp(component.pidfile.stat().st_mtime, UTC)
+    host, port = address_of(component)
     return {
         **details,
         'address': f'{host}:{port}',
         'master_proc_pid': pid,
         'master_proc_create_time_utc': started.isoformat(),
         'master_proc_uptime_seconds': round((now - started).total_seconds(), 3),
+        **(_workers_of(component) if isinstance(component, ServerDirectory) else {}),
+    }
+
+
+def _workers_of(server: ServerDirectory) -> dict[str, Any]:
+    """Workers that do not answer have `error` and nothing else."""
+    answers = call_workers(socket_directory(server.work), 'info')
+    return {
         'master_proc_workers_no': len(answers),
         'master_proc_workers_pids': sorted(answers),
         'workers': [

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import secrets
 import shutil
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from zato.cli.component import PATH
-from zato.cli.create import copy_template, forget_cluster, join, make_cluster, make_empty
+from zato.cli.create import forget_cluster, join, make_cluster
+from zato.cli.directory import cipher_of, copy_template, make_empty, make_web_admin
 from zato.cli.error import CLUSTER_EXISTS, CONFLICTING_OPTIONS, INVALID_INPUT, CommandError
 from zato.cli.odb import address_from_options, odb_options
-from zato.common.component import ServerDirectory, write_info
-from zato.common.crypto import new_key
+from zato.cli.web_admin import FIRST_USER, PORT, UserCommand, create_first_user
+from zato.common.component import ServerDirectory, WebAdminDirectory, write_info
+from zato.common.crypto import new_key, new_password
 from zato.common.exception import NameTaken
 
 if TYPE_CHECKING:
     from zato.common.odb.address import ODBAddress
-    from zato.common.odb.cluster import Cluster
 
 _SCRIPTS = {
     'zato-qs-start.sh': 'start',
@@ -62,6 +66,14 @@ def quickstart() -> None:
 @click.option('--secret-key', envvar='ZATO_SECRET_KEY', default='', help='A Fernet key; a new one by default.')
 @odb_options
 @click.option('--http-port', type=click.IntRange(0, 65_535), default=_FIRST_PORT, show_default=True)
+@click.option(
+    '--web-admin-port',
+    type=click.IntRange(0, 65_535),
+    default=PORT,
+    show_default=True,
+    help="The dashboard's; 0: a free one.",
+)
+@click.option('--no-web-admin', is_flag=True, help='Without a dashboard.')
 def create(
     path: Path,
     old_form: tuple[str, ...],
@@ -70,6 +82,8 @@ def create(
     workers: int,
     secret_key: str,
     http_port: int,
+    web_admin_port: int,
+    no_web_admin: bool,
     **options: Any,
 ) -> None:
     """Create an environment at PATH.
@@ -78,54 +92,133 @@ def create(
     """
     if old_form:
         options['odb_type'] = _odb_type(old_form)
-    name = cluster_name or f'quickstart-{secrets.randbelow(900_000) + 100_000}'
     if options['odb_type'] == 'sqlite' and options['odb_db_name']:
         raise CommandError('--odb-db-name has no meaning here: the database is zato.db in PATH', CONFLICTING_OPTIONS)
+    plan = _Plan(
+        cluster_name=cluster_name or f'quickstart-{secrets.randbelow(900_000) + 100_000}',
+        key=secret_key or new_key(),
+        servers=servers,
+        workers=workers,
+        http_port=http_port,
+        web_admin_port=None if no_web_admin else web_admin_port,
+    )
+    cipher_of(plan.key)  # so that a wrong one is refused before anything is done
     make_empty(path)
-    path = path.resolve()
+    _create_at(path.resolve(), plan, options)
+
+
+def _create_at(path: Path, plan: _Plan, options: dict[str, Any]) -> None:
+    """options: those of odb_options."""
     unfinished = path.with_name(f'.{path.name}.{os.getpid()}')  # an interruption leaves nothing half done at `path`
     if options['odb_type'] == 'sqlite':
         options['odb_db_name'] = str(unfinished / 'zato.db')
     address = address_from_options(**options)
     unfinished.mkdir()
     try:
-        cluster = _fill(unfinished, name, secret_key or new_key(), address, servers, workers, http_port)
+        with _Dashboard(unfinished, plan) as dashboard:
+            pubapi_password = _fill(unfinished, plan, address, dashboard)
         unfinished.rename(path)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise
-    click.echo(f'Quickstart cluster {name} created')
-    click.echo(f'API user: pubapi, password: {cluster.pubapi_password}')
+    click.echo(f'Quickstart cluster {plan.cluster_name} created')
+    click.echo(f'API user: pubapi, password: {pubapi_password}')
+    if plan.web_admin_port is not None:
+        click.echo(f'Dashboard user: {FIRST_USER}, password: {dashboard.password}')
     click.echo(f'Start it with: {path / "zato-qs-start.sh"}')
 
 
-def _fill(path: Path, name: str, key: str, address: ODBAddress, servers: int, workers: int, http_port: int) -> Cluster:
-    """Everything that an environment has, in an empty directory."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """http_port: of the first server, the others' come after it; 0: free ones. web_admin_port: None for no dashboard."""
+
+    cluster_name: str
+    key: str
+    servers: int
+    workers: int
+    http_port: int
+    web_admin_port: int | None
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """Of each server, by its name."""
+        return {f'server{i + 1}': self.http_port + i if self.http_port else 0 for i in range(self.servers)}
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Of each server, or its directory, as the dashboard reaches it."""
+        return {name: f'http://127.0.0.1:{port}' if port else f'../{name}' for name, port in self.ports.items()}
+
+
+class _Dashboard:
+    """The dashboard of an environment, which is made beside all else that an environment has."""
+
+    def __init__(self, environment: Path, plan: _Plan) -> None:
+        self._path = environment / 'web-admin'
+        self._plan = plan
+        self._creation: UserCommand | None = None
+        self.admin_invoke_password = new_password()
+        self.password = new_password()
+
+    def __enter__(self) -> _Dashboard:
+        plan = self._plan
+        if plan.web_admin_port is not None:
+            self._path.mkdir()
+            make_web_admin(
+                self._path,
+                plan.addresses,
+                port=plan.web_admin_port,
+                key=plan.key,
+                admin_invoke_password=self.admin_invoke_password,
+            )
+            self._creation = create_first_user(WebAdminDirectory(self._path), self.password)
+        return self
+
+    def finish(self) -> None:
+        """Raises CommandError."""
+        if self._creation is not None:
+            self._creation.finish()
+
+    def __exit__(self, *error: object) -> None:
+        if self._creation is not None:
+            self._creation.cancel()
+
+
+def _fill(path: Path, plan: _Plan, address: ODBAddress, dashboard: _Dashboard) -> str:
+    """Everything that an environment has, in an empty directory. Returns the password of pubapi."""
     from zato.common.odb.migrations.runner import upgrade
 
-    total = servers + 4
+    step = _steps(plan)
     before, _ = upgrade(address)
-    click.echo(f'[1/{total}] ODB schema {"already exists" if before else "created"}')
+    step(f'ODB schema {"already exists" if before else "created"}')
     try:
-        cluster = make_cluster(address, name, key)
+        cluster = make_cluster(address, plan.cluster_name, plan.key, dashboard.admin_invoke_password)
     except NameTaken as e:
         raise CommandError(f'{e}; add servers to it with: zato create server', CLUSTER_EXISTS) from None
     try:
-        click.echo(f'[2/{total}] Cluster created')
-        for number in range(1, servers + 1):
-            server = f'server{number}'
-            port = http_port + number - 1 if http_port else 0
-            join(path / server, name, server, port=port, workers=workers, key=key, odb=address)
-            click.echo(f'[{2 + number}/{total}] {server} created')
+        step('Cluster created')
+        for name, port in plan.ports.items():
+            join(path / name, plan.cluster_name, name, port=port, workers=plan.workers, key=plan.key, odb=address)
+            step(f'{name} created')
         copy_template('services/demo.py', ServerDirectory(path / 'server1').services / 'demo.py')
-        click.echo(f'[{total - 1}/{total}] Sample services created')
+        step('Sample services created')
+        if plan.web_admin_port is not None:
+            dashboard.finish()
+            step('Dashboard created')
         _write_scripts(path)
-        write_info(path, 'QUICKSTART', cluster_name=name)
-        click.echo(f'[{total}/{total}] Management scripts created')
+        write_info(path, 'QUICKSTART', cluster_name=plan.cluster_name)
+        step('Management scripts created')
     except BaseException:
         forget_cluster(address)
         raise
-    return cluster
+    return cluster.pubapi_password
+
+
+def _steps(plan: _Plan) -> Callable[[str], None]:
+    """What tells of one step after the other."""
+    total = plan.servers + (4 if plan.web_admin_port is None else 5)
+    numbers = itertools.count(1)
+    return lambda what: click.echo(f'[{next(numbers)}/{total}] {what}')
 
 
 def _odb_type(old_form: tuple[str, ...]) -> str:

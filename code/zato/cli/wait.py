@@ -10,27 +10,34 @@ from urllib.parse import urlsplit
 
 import click
 
-from zato.cli.component import PATH, client_of, servers_of
+from zato.cli.component import PATH, client_of, component_of, servers_of
 from zato.cli.error import CONFLICTING_OPTIONS, FAILED, INVALID_INPUT, TIMEOUT, CommandError
 from zato.client.admin import AdminClient, ServerUnreachable
-from zato.common.component import ServerDirectory
+from zato.common.component import ServerDirectory, WebAdminDirectory
+from zato.common.reach import address_of, tls_of
+
+_LOG_IN_PAGE = '/accounts/login/'
 
 
 @click.command()
-@click.option('--path', type=PATH, help='A server, or an environment, to wait for.')
+@click.option('--path', type=PATH, help='A server, a dashboard, or an environment, to wait for.')
 @click.option('--address', help='An address to wait for, such as http://127.0.0.1:17010.')
-@click.option('--url-path', default='/zato/ping', show_default=True)
+@click.option('--url-path', default='/zato/ping', show_default=True, help='Of servers, and of --address.')
 @click.option('--timeout', type=click.FloatRange(min=0), default=60.0, show_default=True, help='Seconds.')
 @click.option('--interval', type=click.FloatRange(min=0), default=0.1, show_default=True, help='Seconds between two tries.')
 @click.option('--silent', is_flag=True)
 def wait(path: Path | None, address: str | None, url_path: str, timeout: float, interval: float, silent: bool) -> None:
-    """Wait until a server, or each one of an environment, answers, whatever it answers."""
+    """Wait until the server or the dashboard, or each server of the environment, answers, whatever it answers."""
     if (path is None) == (address is None):
         raise CommandError('Give either --path or --address', CONFLICTING_OPTIONS)
-    clients = [client_of(server) for server in servers_of(path)] if path is not None else [_client_at(str(address))]
+    if path is not None:
+        is_dashboard = component_of(path) == 'WEB_ADMIN'
+        pages = [_log_in_page(path)] if is_dashboard else [(client_of(server), url_path) for server in servers_of(path)]
+    else:
+        pages = [(_client_at(str(address)), url_path)]
     end = monotonic() + timeout
-    for client in clients:
-        while not _answers(client, url_path, timeout, end):
+    for client, page in pages:
+        while not _answers(client, page, timeout, end):
             sleep(interval)
     if not silent:
         click.echo('OK')
@@ -55,13 +62,19 @@ def _ping(server: ServerDirectory) -> None:
     click.echo(f'{json.loads(body)["pong"]} answered in {(monotonic() - start) * 1000:.3f} ms')
 
 
+def _log_in_page(path: Path) -> tuple[AdminClient, str]:
+    dashboard = WebAdminDirectory(path)
+    host, port = address_of(dashboard)
+    return AdminClient(host=host, port=port, tls=tls_of(dashboard)), _LOG_IN_PAGE
+
+
 def _answers(client: AdminClient, url_path: str, timeout: float, end: float) -> bool:
     """Raises CommandError once it is too late."""
     try:
         replace(client, timeout=max(0.1, min(end - monotonic(), 5.0))).get(url_path)
     except ServerUnreachable as e:
         if monotonic() > end:
-            raise CommandError(f'{e} in {timeout:g} s; see its server.log', TIMEOUT) from None
+            raise CommandError(f'{e} in {timeout:g} s; see its log', TIMEOUT) from None
         return False
     return True
 

@@ -82,12 +82,11 @@ class AdminClient:
         """options: further keys of `zato.service.invoke`. Raises as `invoke` does."""
         raw = b'' if payload is None else json.dumps(payload).encode()
         request = {'name': service, 'payload': b64encode(raw).decode(), **options}
-        if self.user:
-            request.update(user=self.user, role=self.role)
         credentials = b64encode(f'{self.username}:{self.password}'.encode()).decode()
-        status, headers, body = self._request(
-            'POST', self.path, json.dumps(request).encode(), {'Authorization': f'Basic {credentials}'}
-        )
+        sent = {'Authorization': f'Basic {credentials}'}
+        if self.user or self.role:
+            sent.update({'X-Zato-Admin-User': self.user.encode().decode('latin-1'), 'X-Zato-Admin-Role': self.role})
+        status, headers, body = self._request('POST', self.path, json.dumps(request).encode(), sent)
         return _answer(status, headers, body)
 
     def _request(
