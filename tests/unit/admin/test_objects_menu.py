@@ -1,0 +1,46 @@
+"""The menu: where each kind of object is found, and what is marked as the page that one is on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.dashboard import Pages
+from zato.admin.menu import Entry, menu
+from zato.common.config.kind import kinds
+
+
+def _ways(entries: list[Entry], way: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Entry]]:
+    for entry in entries:
+        yield (*way, entry.label), entry
+        yield from _ways(entry.entries, (*way, entry.label))
+
+
+def test_each_kind_is_where_its_declaration_says(pages: Pages) -> None:
+    ways = {way: entry.url for way, entry in _ways(menu('/zato/', 'viewer'))}
+    for kind in kinds().values():
+        expected = '/zato/service/' if kind.name == 'service' else f'/zato/kind/{kind.slug}/'
+        assert ways[kind.menu_path] == expected
+    assert ways['Connections', 'Channels', 'REST'] == '/zato/kind/channel-rest/'
+
+
+@pytest.mark.parametrize(
+    ('path', 'expected'),
+    [
+        ('/zato/kind/channel-rest/', ['Connections', 'Channels', 'REST']),
+        ('/zato/kind/channel-rest/12/history/', ['Connections', 'Channels', 'REST']),
+        ('/zato/kind/service/34/', ['Services']),
+        ('/zato/service/overview/my.service/', ['Services']),
+        ('/zato/', ['Home']),
+    ],
+    ids=['a list', 'an object', 'a service as an object', 'a service', 'home'],
+)
+def test_where_one_is_is_marked(pages: Pages, path: str, expected: list[str]) -> None:
+    assert [entry.label for _, entry in _ways(menu(path, 'admin')) if entry.is_current] == expected
+
+
+def test_nobody_is_shown_what_they_may_not_see(pages: Pages) -> None:
+    labels = {role: {entry.label for _, entry in _ways(menu('/', role))} for role in ('viewer', 'operator', 'admin')}
+    assert labels['admin'] - labels['operator'] == {'Users'}
+    assert labels['operator'] - labels['viewer'] == {'Logs'}

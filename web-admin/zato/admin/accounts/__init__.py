@@ -1,0 +1,1 @@
+"""Users of the dashboard: who they are, how they log in, what they prefer."""

@@ -1,0 +1,1 @@
+"""Lists and forms of objects of every kind, made from its declaration."""

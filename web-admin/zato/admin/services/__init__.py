@@ -1,0 +1,1 @@
+"""Services: what is deployed, its source and versions, and calls by hand."""
