@@ -1,7 +1,7 @@
 PYTHON ?= python3
 ARGS ?=
 
-.PHONY: run test check bench chaos build dev
+.PHONY: run test check bench chaos screenshots build dev
 
 run:
 	./scripts/run
@@ -24,6 +24,11 @@ bench: .venv/.bench
 chaos: .venv/.dev
 	scripts/system-packages test
 	.venv/bin/pytest tests/chaos $(ARGS)
+
+# Pictures in docs/ of the dashboard as it is now.
+screenshots: .venv/.dev
+	scripts/system-packages test
+	.venv/bin/pytest tests/browser/test_screenshots.py --screenshots docs/screenshots $(ARGS)
 
 # A stale build/ would put deleted files into the wheel.
 build: .venv/.dev

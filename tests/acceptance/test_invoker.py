@@ -62,6 +62,7 @@ class Answer(Service):
         self.response.payload = {
             'text': 'pläin', 'bytes': b'\\x00\\xff', 'utf-8': 'ä'.encode(), 'list': [1], 'none': None, 'dict': {'a': 1},
             'typed': 'a,b', 'stream': (f'{i};' for i in range(3)), 'long': ('x' * 1_000_000 for _ in range(99)),
+            'large': b'x' * 10_000_001, 'exact': b'x' * 10_000_000, 'wide': 'x' + 'ä' * 5_000_000,
         }[kind]
 
 class Fail(Service):
@@ -247,9 +248,14 @@ def test_the_answer_is_what_a_channel_would_send(api: Environment, kind: str, co
         assert answer['content_type'] == content_type
 
 
-def test_a_stream_that_has_no_end_is_cut(api: Environment) -> None:
-    answer = call(api, 'raw.answer', 'long')
-    assert (len(answer['body']), answer['is_cut']) == (10_000_000, True)
+@pytest.mark.parametrize(('kind', 'is_cut'), [('long', True), ('large', True), ('exact', False), ('wide', True)])
+def test_a_response_that_is_too_long_is_cut(api: Environment, kind: str, is_cut: bool) -> None:
+    answer = call(api, 'raw.answer', kind)
+    assert (len(answer['body'].encode()), answer['is_cut'], answer['is_base64']) == (
+        9_999_999 if kind == 'wide' else 10_000_000,
+        is_cut,
+        False,
+    )
 
 
 @pytest.mark.parametrize(

@@ -426,7 +426,7 @@ def create_sample(visitor: Visitor) -> None:
     text = visitor.post(path, {**again, **settings})
     assert visitor.url.startswith('/zato/kind/sample/?highlight=')
     assert 'Sample `s1` has been created.' in text
-    assert 'It is down on server1: `port` is $SAMPLE_PORT' in text
+    assert 'It is down on server1: “Port” is $SAMPLE_PORT' in text
 
 
 def edit_sample(visitor: Visitor) -> None:

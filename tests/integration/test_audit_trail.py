@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from tests.integration.test_changes import BASIC, BOB, CHANNEL, Config, basic, c
 from tests.support.admin_services import AdminServices
 from zato.common.config.kind import kinds
 from zato.common.exception import BadRequest
-from zato.common.odb.address import ODBAddress
 from zato.server.security.principal import Principal
 
 GET = 'zato.audit.get-list'
@@ -22,13 +20,6 @@ SECRET = 'Planted-7c1e'
 @pytest.fixture
 def odb_engine() -> str:
     return 'sqlite'
-
-
-@pytest.fixture
-def config(odb_address: ODBAddress) -> Iterator[Config]:
-    created = Config(odb_address)
-    yield created
-    created.opened.close()
 
 
 def ask(config: Config, **request: Any) -> list[dict[str, Any]]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.integration.test_changes import BASIC, CHANNEL, Config, Raw, basic, channel, create, delete, edit
 from zato.common.exception import BadRequest, Fault, HTTPException
-from zato.common.odb.address import ODBAddress
 from zato.server.propagate.change import parse_change
 
 GROUP, OUT = 'security_group', 'outgoing_rest'
@@ -20,13 +18,6 @@ Told = tuple[int, str, str]
 @pytest.fixture
 def odb_engine() -> str:
     return 'sqlite'
-
-
-@pytest.fixture
-def config(odb_address: ODBAddress) -> Iterator[Config]:
-    created = Config(odb_address)
-    yield created
-    created.opened.close()
 
 
 def told(config: Config, *raw: Raw) -> list[Told]:

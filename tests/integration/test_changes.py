@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -85,13 +85,6 @@ class Config:
     def trail(self) -> list[dict[str, Any]]:
         """The audit trail, the latest last."""
         return self.opened.rows(audit, ['event'])
-
-
-@pytest.fixture
-def config(odb_address: ODBAddress) -> Iterator[Config]:
-    created = Config(odb_address)
-    yield created
-    created.opened.close()
 
 
 def create(kind: str, name: Any, **settings: Any) -> Raw:

@@ -2,103 +2,25 @@
 
 from __future__ import annotations
 
-import http.client
 import os
-import re
 import resource
 import sqlite3
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from time import time
-from urllib.parse import urlencode
 
 import pyotp
 import pytest
 
-from zato.cli.directory import make_empty, make_web_admin
-from zato.common.component import WebAdminDirectory
-from zato.common.crypto import new_key
-
-PASSWORD = 'correct-horse-9'
-PATIENCE = 60.0  #: seconds
-
-
-class Dashboard:
-    """Of one directory; `start` and `stop` may be repeated."""
-
-    def __init__(self, path: Path) -> None:
-        self.directory = WebAdminDirectory(path)
-        make_empty(path)
-        make_web_admin(path, {'server1': 'http://127.0.0.1:1'}, port=0, key=new_key(), admin_invoke_password='secret')
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def command(self, *arguments: str, given: str = PASSWORD, **more: object) -> subprocess.CompletedProcess[str]:
-        name, *others = arguments
-        command = [sys.executable, '-P', '-m', 'zato.admin', name, str(self.directory.path), *others]
-        return subprocess.run(  # type: ignore[call-overload,no-any-return]
-            command, input=f'{given}\n', capture_output=True, text=True, timeout=PATIENCE, check=False, **more
-        )
-
-    def create_user(self, name: str = 'jane') -> None:
-        done = self.command('create-user', '--username', name)
-        assert done.returncode == 0, done.stderr
-
-    def configure(self, **values: object) -> None:
-        """[security] of web-admin.conf."""
-        text = self.directory.conf.read_text()
-        for key, value in values.items():
-            text, count = re.subn(f'(?m)^#? ?{key}=.*$', f'{key}={value}', text)
-            assert count == 1, key
-        self.directory.conf.write_text(text)
-
-    def start(self) -> None:
-        reading, writing = os.pipe()
-        command = [sys.executable, '-P', '-m', 'zato.admin', 'serve', str(self.directory.path), '--ready-fd', str(writing)]
-        self._process = subprocess.Popen(command, pass_fds=[writing], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        os.close(writing)
-        with os.fdopen(reading) as report:
-            assert report.readline() == 'ready\n'
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(PATIENCE)
-            self._process = None
-
-    def request(self, method: str, path: str, body: str = '', **headers: str) -> tuple[int, http.client.HTTPMessage]:
-        port = self.directory.address.read_text().strip().rpartition(':')[2]
-        with closing(http.client.HTTPConnection('127.0.0.1', int(port), timeout=PATIENCE)) as connection:
-            connection.request(method, path, body, headers)
-            answer = connection.getresponse()
-            answer.read()
-            return answer.status, answer.headers
-
-    def log_in(self, username: str = 'jane', password: str = PASSWORD, code: str = '') -> tuple[int, str]:
-        """(status, key of the session)."""
-        token = 'x' * 32
-        given = {'username': username, 'password': password, 'totp_code': code, 'csrfmiddlewaretoken': token}
-        headers = {'Cookie': f'zato_csrf={token}', 'Content-Type': 'application/x-www-form-urlencoded'}
-        status, found = self.request('POST', '/accounts/login/', urlencode(given), **headers)
-        session = re.search(r'zato_session=([^;]+)', '\n'.join(found.get_all('Set-Cookie') or []))
-        return status, session[1] if session else ''
-
-    def has_session(self, session: str) -> bool:
-        status, _ = self.request('GET', '/zato/users/', Cookie=f'zato_session={session}')
-        assert status in (200, 302)
-        return status == 200
-
-    def log(self) -> str:
-        return self.directory.log.read_text()
+from tests.support.dashboard_process import PASSWORD, DashboardProcess
 
 
 @pytest.fixture
-def dashboard(tmp_path: Path) -> Iterator[Dashboard]:
-    made = Dashboard(tmp_path / 'web-admin')
+def dashboard(tmp_path: Path) -> Iterator[DashboardProcess]:
+    made = DashboardProcess(tmp_path / 'web-admin')
     yield made
     made.stop()
 
@@ -108,7 +30,7 @@ def at_once(count: int, call: Callable[[int], object]) -> list[object]:
         return list(threads.map(call, range(count)))
 
 
-def test_many_wrong_log_ins_at_once_get_no_more_guesses_than_one_after_the_other(dashboard: Dashboard) -> None:
+def test_many_wrong_log_ins_at_once_get_no_more_guesses_than_one_after_the_other(dashboard: DashboardProcess) -> None:
     dashboard.configure(log_ins_per_minute=1000, lockout_time=600)
     dashboard.create_user()
     dashboard.start()
@@ -123,14 +45,14 @@ def test_many_wrong_log_ins_at_once_get_no_more_guesses_than_one_after_the_other
     assert dashboard.log_in()[0] == 302
 
 
-def test_many_log_ins_of_one_address_at_once_are_counted_right(dashboard: Dashboard) -> None:
+def test_many_log_ins_of_one_address_at_once_are_counted_right(dashboard: DashboardProcess) -> None:
     dashboard.configure(log_ins_per_minute=7)
     dashboard.start()
     answers = at_once(40, lambda n: dashboard.log_in(f'user-{n}')[0])
     assert Counter(answers) == {403: 7, 429: 33}
 
 
-def test_of_two_log_ins_at_once_with_the_same_code_one_is_refused(dashboard: Dashboard) -> None:
+def test_of_two_log_ins_at_once_with_the_same_code_one_is_refused(dashboard: DashboardProcess) -> None:
     dashboard.create_user()
     key = dashboard.command('reset-totp-key', 'jane').stdout.split()[2]
     dashboard.start()
@@ -139,7 +61,7 @@ def test_of_two_log_ins_at_once_with_the_same_code_one_is_refused(dashboard: Das
     assert Counter(answers) == {302: 1, 403: 3}
 
 
-def test_a_new_password_by_command_ends_sessions_while_the_dashboard_runs(dashboard: Dashboard) -> None:
+def test_a_new_password_by_command_ends_sessions_while_the_dashboard_runs(dashboard: DashboardProcess) -> None:
     dashboard.create_user()
     dashboard.start()
     _, session = dashboard.log_in()
@@ -149,7 +71,7 @@ def test_a_new_password_by_command_ends_sessions_while_the_dashboard_runs(dashbo
     assert [dashboard.log_in()[0], dashboard.log_in(password='battery-staple-7')[0]] == [403, 302]
 
 
-def test_two_commands_at_once_make_one_database(dashboard: Dashboard) -> None:
+def test_two_commands_at_once_make_one_database(dashboard: DashboardProcess) -> None:
     done = at_once(4, lambda n: dashboard.command('create-user', '--username', f'user-{n}').stderr)
     assert done == ['', '', '', '']
     with closing(sqlite3.connect(dashboard.directory.database)) as database:
@@ -174,7 +96,7 @@ def test_two_commands_at_once_make_one_database(dashboard: Dashboard) -> None:
     ids=['taken', 'short', 'empty', 'long', 'two lines', 'role', 'e-mail', 'nobody', 'common', 'no key'],
 )
 def test_what_a_command_refuses_it_says_in_one_line(
-    shared: Dashboard, arguments: tuple[str, ...], given: str, text: str
+    shared: DashboardProcess, arguments: tuple[str, ...], given: str, text: str
 ) -> None:
     done = shared.command(*arguments, given=given)
     assert done.returncode == 16
@@ -185,9 +107,9 @@ def test_what_a_command_refuses_it_says_in_one_line(
 
 
 @pytest.fixture(scope='module')
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Dashboard:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> DashboardProcess:
     """With user jane, for commands that change nothing."""
-    made = Dashboard(tmp_path_factory.mktemp('dashboard') / 'web-admin')
+    made = DashboardProcess(tmp_path_factory.mktemp('dashboard') / 'web-admin')
     made.create_user()
     return made
 
@@ -218,7 +140,9 @@ def _damage(file: Path) -> None:
     ],
     ids=['newer', 'overwritten', 'damaged'],
 )
-def test_a_database_that_cannot_be_used_is_named(dashboard: Dashboard, damage: Callable[[Path], None], text: str) -> None:
+def test_a_database_that_cannot_be_used_is_named(
+    dashboard: DashboardProcess, damage: Callable[[Path], None], text: str
+) -> None:
     dashboard.create_user()
     damage(dashboard.directory.database)
     done = dashboard.command('update-password', 'jane')
@@ -228,7 +152,7 @@ def test_a_database_that_cannot_be_used_is_named(dashboard: Dashboard, damage: C
     assert 'Traceback' not in done.stderr
 
 
-def test_a_full_disk_is_named(dashboard: Dashboard) -> None:
+def test_a_full_disk_is_named(dashboard: DashboardProcess) -> None:
     def full() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (16_384, 16_384))
 
@@ -239,7 +163,7 @@ def test_a_full_disk_is_named(dashboard: Dashboard) -> None:
     dashboard.create_user()
 
 
-def test_keys_and_passwords_are_not_in_the_database_or_the_log(dashboard: Dashboard) -> None:
+def test_keys_and_passwords_are_not_in_the_database_or_the_log(dashboard: DashboardProcess) -> None:
     dashboard.create_user()
     key = dashboard.command('reset-totp-key', 'jane').stdout.split()[2]
     dashboard.start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ import pytest
 from tests.integration.test_changes import BASIC, CHANNEL, Config, basic, channel, create, edit
 from tests.support.admin_services import AdminServices
 from zato.common.exception import Conflict
-from zato.common.odb.address import ODBAddress
 from zato.common.odb.tables import config_reference
 from zato.server.propagate.objects import all_objects
 
@@ -21,13 +19,6 @@ KEY, GROUP = 'security_apikey', 'security_group'
 @pytest.fixture
 def odb_engine() -> str:
     return 'sqlite'
-
-
-@pytest.fixture
-def config(odb_address: ODBAddress) -> Iterator[Config]:
-    created = Config(odb_address)
-    yield created
-    created.opened.close()
 
 
 def ask(config: Config, kind: str, name: str) -> dict[str, Any]:

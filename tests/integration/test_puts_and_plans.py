@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.integration.test_changes import BASIC, CHANNEL, Config, Raw, basic, channel, create, delete, edit
 from zato.common.exception import BadRequest, Conflict, NotFound
-from zato.common.odb.address import ODBAddress
 from zato.common.odb.tables import config_reference
 from zato.server.propagate.change import Result, parse_change
 
@@ -19,13 +17,6 @@ GROUP, OUT = 'security_group', 'outgoing_rest'
 @pytest.fixture
 def odb_engine() -> str:
     return 'sqlite'
-
-
-@pytest.fixture
-def config(odb_address: ODBAddress) -> Iterator[Config]:
-    created = Config(odb_address)
-    yield created
-    created.opened.close()
 
 
 def put(kind: str, name: Any, **settings: Any) -> Raw:

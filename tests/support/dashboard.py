@@ -73,13 +73,22 @@ class Pages:
 
         from zato.admin.accounts.sessions import BEGAN, SEEN
 
-        client = Client(enforce_csrf_checks=enforce_csrf_checks, raise_request_exception=False)
+        client = Client(raise_request_exception=False)
+        client.handler = _handler(enforce_csrf_checks)
         if role or user is not None:
             client.force_login(user or self.user(role))
             session = client.session
             session[BEGAN] = session[SEEN] = time()
             session.save()
         return client
+
+
+@cache
+def _handler(enforce_csrf_checks: bool) -> Any:
+    """One for all clients: each would look through the static files anew."""
+    from django.test.client import ClientHandler
+
+    return ClientHandler(enforce_csrf_checks)
 
 
 @contextmanager

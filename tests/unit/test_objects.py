@@ -283,6 +283,18 @@ def test_a_secret_that_is_wrong_downs_the_object_and_is_not_shown(setup: Setup) 
     )
 
 
+def test_an_object_that_is_inactive_is_down_without_an_alarm(setup: Setup) -> None:
+    of_service, of_channel = service(), channel(security=None, url_path='$PATH_OF_C')
+    setup.put(of_service, of_channel)
+    assert setup.alarmed
+    setup.put(channel(security=None, url_path='$PATH_OF_C', is_active=False, version=2))
+    assert not setup.alarmed
+    assert not setup.objects.errors
+    assert setup.objects.down
+    setup.put(channel(security=None, url_path='$PATH_OF_C', version=3))
+    assert setup.alarmed
+
+
 def test_a_variable_whose_value_is_empty_is_named_where_a_secret_must_not_be(setup: Setup) -> None:
     setup.environ['X'] = ''
     setup.put(basic(password='$X'))

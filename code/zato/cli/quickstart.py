@@ -124,6 +124,8 @@ def _create_at(path: Path, plan: _Plan, options: dict[str, Any]) -> None:
     click.echo(f'Quickstart cluster {plan.cluster_name} created')
     click.echo(f'API user: pubapi, password: {pubapi_password}')
     if plan.web_admin_port is not None:
+        if plan.web_admin_port:
+            click.echo(f'Dashboard: http://localhost:{plan.web_admin_port}')
         click.echo(f'Dashboard user: {FIRST_USER}, password: {dashboard.password}')
     click.echo(f'Start it with: {path / "zato-qs-start.sh"}')
 

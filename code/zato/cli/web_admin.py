@@ -26,7 +26,7 @@ from zato.common.config.secrets import Secrets
 from zato.common.config.web_admin_conf import check_address, is_directory
 from zato.common.crypto import new_key, new_password
 from zato.common.exception import ConfigError
-from zato.common.reach import ANYWHERE, stanza_of
+from zato.common.reach import ANYWHERE, http_url, stanza_of
 
 FIRST_USER = 'admin'
 PORT = 8183
@@ -204,8 +204,7 @@ def entry_of(server: ServerDirectory, dashboard: Path) -> str:
         raise ConfigError(str(e), path=str(server.server_conf)) from None
     if not port or stanza_of(server, 'crypto').use_tls:
         return _directory_entry(server.path, dashboard)
-    host = ANYWHERE.get(host, host)
-    return f'http://[{host}]:{port}' if ':' in host else f'http://{host}:{port}'
+    return http_url(ANYWHERE.get(host, host), port)
 
 
 def _directory_entry(server: Path, dashboard: Path) -> str:

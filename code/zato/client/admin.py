@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPMessage
 from typing import Any
 
+from zato.client.timed_socket import TimedSocket
 from zato.common.exception import ZatoException
 
 
@@ -50,9 +51,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdminClient:
-    """timeout: seconds, of each wait for data; connect_timeout: of connecting. tls: None for plain HTTP.
+    """timeout: seconds from sending to the end of the answer; connect_timeout: of connecting. tls: None for plain HTTP.
 
-    user, role: on whose behalf calls are made, '' for the client's own.
+    max_size: bytes of an answer. user, role: on whose behalf calls are made, '' for the client's own.
     """
 
     host: str
@@ -62,6 +63,7 @@ class AdminClient:
     path: str = '/zato/admin/invoke'
     timeout: float = 60.0
     connect_timeout: float = 60.0
+    max_size: int = 1_000_000_000
     tls: ssl.SSLContext | None = None
     user: str = ''
     role: str = ''
@@ -99,16 +101,26 @@ class AdminClient:
         was_sent = False
         try:
             connection.connect()
-            connection.sock.settimeout(self.timeout)
+            connection.sock = TimedSocket(connection.sock, self.timeout)
             was_sent = True
             connection.request(method, path, body, headers)
             response = connection.getresponse()
-            return response.status, response.headers, response.read()
+            read = response.read(self.max_size + 1)
+            if response.length and len(read) <= self.max_size:  # which only a read of everything tells by itself
+                raise http.client.IncompleteRead(read, response.length)
         except (OSError, http.client.HTTPException) as e:
-            text = f'No answer from {self.host}:{self.port}: {e or type(e).__name__}'
+            text = f'No answer from {self.host}:{self.port}: {_printable(str(e)) or type(e).__name__}'
             raise ServerUnreachable(text, was_sent=was_sent) from e
         finally:
             connection.close()
+        if len(read) > self.max_size:
+            raise ServerError('', http.client.BAD_GATEWAY, f'The answer has more than {self.max_size:,} bytes')
+        return response.status, response.headers, read
+
+
+def _printable(text: str) -> str:
+    """On one line: what is no HTTP is quoted in such errors, whatever it is."""
+    return ''.join(character if character.isprintable() else repr(character)[1:-1] for character in text[:200])
 
 
 def _answer(status: int, headers: HTTPMessage, body: bytes) -> Answer:
@@ -131,7 +143,7 @@ def _answer(status: int, headers: HTTPMessage, body: bytes) -> Answer:
             document['details'],
             [dict(error) for error in document.get('errors', ())],
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         details = body[:200].decode(errors='replace')
     raise ServerError(cid, status, str(details), errors)
 
@@ -139,5 +151,5 @@ def _answer(status: int, headers: HTTPMessage, body: bytes) -> Answer:
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text

@@ -7,13 +7,19 @@ import json
 import socket
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Literal, get_args
 
-from zato.common.exception import ConfigError
-from zato.common.lock import owner_of
+from zato.common.exception import ConfigError, ZatoException
+from zato.common.lock import FileLock, owner_of
 from zato.common.version import version
 
 INFO_FILE = '.zato-info'
+
+
+class AlreadyRunning(ZatoException):
+    """It is running already"""
+
 
 Component = Literal['SERVER', 'WEB_ADMIN', 'QUICKSTART']
 
@@ -66,6 +72,22 @@ class ComponentDirectory:
     def running_pid(self) -> int:
         """The ID of its parent process, 0 if it does not run."""
         return owner_of(self.lock)
+
+    def lock_alone(self, patience: float) -> None:
+        """All processes of the component hold the lock, so whoever gets it knows that none is left.
+
+        patience: seconds that those of a run whose parent process is gone may take to end. Raises AlreadyRunning.
+        """
+        lock = FileLock(self.lock)
+        end = monotonic() + patience
+        while not lock.acquire():
+            pid = self.running_pid()
+            if pid:
+                raise AlreadyRunning(msg=f'it is running already (pid {pid}); zato stop {self.path}')
+            if monotonic() > end:
+                raise AlreadyRunning(msg=f'processes of an earlier run have not ended; they hold {self.lock}')
+            sleep(0.1)
+        lock.write_owner()
 
 
 class ServerDirectory(ComponentDirectory):

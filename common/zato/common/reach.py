@@ -40,8 +40,11 @@ def address_of(component: ComponentDirectory) -> tuple[str, int]:
 
 def url_of(component: ComponentDirectory) -> str:
     """Such as http://127.0.0.1:17010. Raises ConfigError."""
-    host, port = address_of(component)
-    scheme = 'https' if stanza_of(component, 'crypto').use_tls else 'http'
+    return http_url(*address_of(component), is_tls=stanza_of(component, 'crypto').use_tls)
+
+
+def http_url(host: str, port: int, *, is_tls: bool = False) -> str:
+    scheme = 'https' if is_tls else 'http'
     return f'{scheme}://[{host}]:{port}' if ':' in host else f'{scheme}://{host}:{port}'
 
 
@@ -53,12 +56,11 @@ def tls_of(component: ComponentDirectory) -> ssl.SSLContext | None:
     crypto = stanza_of(component, 'crypto')
     if not crypto.use_tls:
         return None
-    import ssl
+    from zato.common.tls import calling_context  # it needs ssl, which most commands do not
 
     certificate = component.repo / crypto.cert_location
-    context = ssl.create_default_context(cafile=str(certificate))
+    context = calling_context(certificate)
     context.check_hostname = False
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if not isinstance(component, WebAdminDirectory) and crypto.tls_client_certs != 'none':
         context.load_cert_chain(certificate, component.repo / crypto.priv_key_location)
     return context

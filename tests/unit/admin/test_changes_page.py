@@ -40,7 +40,7 @@ def test_filters_are_passed_on(pages: Pages) -> None:
             'who': 'joan',
             'object_id': '5',
             'limit': 51,
-            'before_event': '9',
+            'before_event': 9,
         }
     ]
     assert 'No changes fit what you search for' in answer.content.decode()

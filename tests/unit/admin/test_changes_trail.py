@@ -29,6 +29,21 @@ def test_what_was_created_shows_what_is_not_as_by_default() -> None:
     assert {item.label for item in found} & {'Name', 'Active'} == set()
 
 
+@pytest.mark.parametrize(
+    ('after', 'expected'),
+    [
+        (['a', 'c'], ('b', '')),
+        (['a', 'b', 'c', 'd'], ('', 'd')),
+        (['x'], ('a\nb\nc', 'x')),
+        (['b', 'a', 'c'], ('a\nb\nc', 'b\na\nc')),
+    ],
+    ids=['less', 'more', 'others', 'order'],
+)
+def test_of_a_list_it_is_told_what_went_and_what_came(after: list[str], expected: tuple[str, str]) -> None:
+    [found] = differences('security_group', {'members': ['a', 'b', 'c']}, {'members': after})
+    assert (found.before, found.after) == expected
+
+
 def test_what_was_deleted_has_no_page(pages: Pages) -> None:
     raw = change(action='delete', after=None)
     assert read_entry(raw).page == ''

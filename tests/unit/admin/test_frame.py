@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.dashboard import Pages
 from zato.admin.page import page_of
+from zato.admin.slow_clients import SMALL
 from zato.client.admin import ServerError, ServerUnreachable
 
 
@@ -43,7 +44,7 @@ def test_without_a_session_pages_lead_to_the_log_in(pages: Pages) -> None:
 
 def test_a_part_of_a_page_without_a_session_leads_the_whole_page_there(pages: Pages) -> None:
     answer = pages.client().get('/zato/kind/channel-rest/', headers={'HX-Request': 'true'})
-    assert answer.headers['HX-Redirect'] == '/accounts/login/'
+    assert answer.headers['HX-Redirect'] == '/accounts/login/?ended=yes'
 
 
 def test_pages_load_nothing_from_elsewhere_and_nothing_inline(pages: Pages) -> None:
@@ -75,7 +76,44 @@ def test_servers_that_fail_make_a_page_that_says_so(pages: Pages, error: Excepti
     assert '<html>garbage' not in text
 
 
+@pytest.mark.parametrize('odd', [17, 'It works', [None], [{'colour': 'red'}]], ids=['number', 'text', 'null', 'others'])
+def test_odd_answers_of_servers_make_a_page_that_says_so(pages: Pages, odd: Any) -> None:
+    pages.cluster.answers['zato.channel-rest.get-list'] = {
+        'response': odd,
+        '_meta': {'total': 1, 'num_pages': 1, 'cur_page': 1},
+    }
+    pages.cluster.answers['zato.config.get-error-list'] = {}
+    answer = pages.client('admin').get('/zato/kind/channel-rest/')
+    assert answer.status_code == 502
+    text = answer.content.decode()
+    assert 'nothing that this dashboard understands' in text or 'something else than a list' in text
+
+
 def test_forms_from_elsewhere_are_not_accepted(pages: Pages) -> None:
     answer = pages.client('admin', enforce_csrf_checks=True).post('/accounts/logout/')
     assert answer.status_code == 403
     assert 'Open it anew' in answer.content.decode()
+
+
+@pytest.mark.parametrize(('role', 'most'), [('', SMALL), ('viewer', 50_000_000), ('admin', 50_000_000)])
+def test_a_request_that_is_too_large_is_refused_before_it_is_read(pages: Pages, role: str, most: int) -> None:
+    class Unread:
+        def read(self, size: int = -1) -> bytes:
+            raise AssertionError('it is read')
+
+        readline = read
+
+    client = pages.client(role, enforce_csrf_checks=True)
+    sent = {'CONTENT_LENGTH': str(most + 1), 'wsgi.input': Unread()}
+    assert (
+        client.generic('POST', '/zato/service/upload/', content_type='multipart/form-data; boundary=x', **sent).status_code
+        == 413
+    )
+
+
+def test_what_is_logged_of_a_problem_is_one_line(pages: Pages, caplog: pytest.LogCaptureFixture) -> None:
+    pages.cluster.answers['zato.service.get-list'] = ServerError('c1', 404, 'no\n2026-01-01 00:00:00,000 - ERROR - made up')
+    pages.client('viewer').get('/zato/service/overview/x%0D2026-01-01 00:00:00,000 - ERROR - made up/')
+    found = [record.getMessage() for record in caplog.records if record.name.startswith('zato.admin')]
+    assert len(found) == 1
+    assert len(found[0].splitlines()) == 1

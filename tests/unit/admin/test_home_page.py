@@ -52,6 +52,22 @@ def test_what_is_wrong_is_counted_and_shown(home: Pages) -> None:
     assert 'refused' in text
 
 
+def test_without_the_odb_it_says_so_and_asks_for_nothing_that_is_in_it(home: Pages) -> None:
+    for name in ('server1', 'server2'):
+        home.cluster.answers_of[name, INFO] = info(name, last_event=None, odb_error='timed out')
+    text = _text(home)
+    assert '1 thing needs attention' in text
+    assert 'The ODB does not answer' in text
+    assert {service for _, service, *_ in home.cluster.calls} == {INFO}
+
+
+def test_what_workers_say_of_the_odb_is_said_once(home: Pages) -> None:
+    away = worker(alarms=[alarm('ODB', 'it does not answer')])
+    for name in ('server1', 'server2'):
+        home.cluster.answers_of[name, INFO] = info(name, away, last_event=None, odb_error='timed out')
+    assert '1 thing needs attention' in _text(home)
+
+
 def test_one_thing_is_one(home: Pages) -> None:
     home.cluster.answers_of['server2', INFO] = REFUSED
     assert '1 thing needs attention' in _text(home)

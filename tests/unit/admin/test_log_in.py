@@ -85,8 +85,8 @@ def test_whatever_is_wrong_the_answer_is_the_same(pages: Pages, with_totp: Any) 
         ('gone', PASSWORD, ''),
         ('', '', ''),
         ('a\0b', 'c\0d', 'e\0f'),
-        ('x' * 10_000, 'y' * 10_000, '1' * 10_000),
-        ('e\u0301' * 10_000, PASSWORD, ''),
+        ('x' * 5_000, 'y' * 5_000, '1' * 5_000),
+        ('e\u0301' * 1_000, PASSWORD, ''),
         ('the-admin\n2026 - INFO', PASSWORD, ''),
     ):
         client = pages.client()
@@ -286,3 +286,12 @@ def test_failures_are_logged_without_secrets_and_without_made_up_lines(pages: Pa
     assert not any('\n' in record.getMessage() for record in caplog.records)
     assert 'hunter2' not in caplog.text
     assert '424242' not in caplog.text
+
+
+def test_what_is_nobodys_name_is_not_logged_as_it_may_be_a_password(pages: Pages, user: Any, caplog: Any) -> None:
+    security(lockout_after=1)
+    for _ in range(2):
+        log_in(pages.client(), 'hunter2-hunter2', '')
+    assert 'Log-in of an unknown user from 127.0.0.1 failed' in caplog.text
+    assert 'an unknown user is locked for' in caplog.text
+    assert 'hunter2' not in caplog.text

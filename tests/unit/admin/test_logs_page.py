@@ -72,6 +72,19 @@ def test_filters_are_passed_on_and_kept(logs: Pages) -> None:
         assert part in text
 
 
+@pytest.mark.parametrize(
+    ('query', 'is_without'),
+    [('', True), ('&has_own=yes', False), ('&cid=c1', False)],
+    ids=['usually', 'if wanted', 'of one call'],
+)
+def test_calls_of_clients_do_not_drown_in_the_dashboards_own(logs: Pages, query: str, *, is_without: bool) -> None:
+    text = _get(logs, f'/zato/logs/?server=server2&file=http_access.log{query}')
+    [payload] = [payload for _, name, payload, *_ in logs.cluster.calls if name == READ]
+    assert payload.get('without') == ('"admin.invoke.json"' if is_without else None)
+    assert 'name="has_own"' in text
+    assert 'has_own' not in payload
+
+
 def test_the_page_follows_from_where_it_ends(logs: Pages) -> None:
     text = _get(logs, '/zato/logs/?level=INFO')
     found = re.search(r'hx-get="(/zato/logs/tail/[^"]+)"', text)
@@ -189,3 +202,9 @@ def test_a_server_that_is_not_configured_is_not_found(logs: Pages) -> None:
 def test_positions_of_servers_that_are_not_configured_are_passed_over(logs: Pages) -> None:
     _get(logs, '/zato/logs/tail/?after=a-1%40elsewhere&after=nonsense')
     assert logs.cluster.calls == []
+
+
+def test_a_download_of_whatever_file_is_asked_for_has_a_name_that_is_one_line(logs: Pages) -> None:
+    answer = logs.client('operator').get('/zato/logs/download/', {'file': 'a\r\nX-Own: b"c.log'})
+    assert answer.status_code == 200
+    assert answer.headers['Content-Disposition'] == 'attachment; filename="a__X-Own: b\\"c.log.txt"'

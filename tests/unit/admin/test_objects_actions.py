@@ -162,7 +162,7 @@ def test_what_depends_on_an_object_is_shown_before_it_is_deleted(pages: Pages) -
     client = pages.client('admin')
     form, text = _delete_form(pages, client)
     assert '<a href="/zato/kind/channel-rest/2/">Mine</a>' in text
-    assert 'Its Security definition has Basic Auth `My object`' in text
+    assert 'Security definition: Basic Auth `My object`' in text
     assert 'Deleted too' in text
     assert 'Loses a member' in text
     assert 'Delete it and 1 other<' in text
@@ -295,20 +295,20 @@ def test_the_history_of_an_object_is_there_page_by_page_even_once_it_is_gone(pag
 
 
 def test_what_came_of_a_change_is_told_once_for_all_workers() -> None:
-    from zato.admin.objects.outcome import troubles
+    from zato.admin.outcome import troubles
 
     title = 'X `a`'
     failed = {
         'server1:1': {title: f'{title}: why', 'Y `b`': 'Y `b`: X `a`, which it uses, is down'},
         'server1:2': {title: f'{title}: why'},
     }
-    found = troubles(title, {'failed': failed, 'pending': ['server2:3']})
+    found = troubles({'failed': failed, 'pending': ['server2:3']}, title)
     assert found == [
         'It is down on server1: why',
         'Y `b` is down on server1: X `a`, which it uses, is down',
         'These workers do not have the change yet: server2:3',
     ]
-    assert troubles(title, {'failed': {}, 'pending': []}) == []
+    assert troubles({'failed': {}, 'pending': []}, title) == []
 
 
 def test_a_change_that_may_have_arrived_is_not_made_again() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.dashboard import Pages
 from tests.support.html_form import HTMLForm
-from tests.unit.admin.object_answers import SERVICES, as_saved, objects_of, required, saved, shown
+from tests.unit.admin.object_answers import SERVICES, as_saved, objects_of, page_of, required, saved, shown
 from zato.admin.objects.values import request_of, values_of
 from zato.client.admin import ServerError, ServerUnreachable
 from zato.common.config.kind import Kind, kinds
@@ -155,7 +155,21 @@ def test_what_is_chosen_is_not_lost_where_it_is_not_among_the_choices(pages: Pag
 def test_where_there_is_nothing_to_refer_to_a_link_leads_to_making_it(pages: Pages) -> None:
     objects_of(pages.cluster, security_group=())
     _, _, text = _form(pages, '/zato/kind/channel-rest/create/')
-    assert 'There is none yet: <a href="/zato/kind/security-group/create/">create a new Security group</a>' in text
+    assert 'There is none yet. Create a new <a href="/zato/kind/security-group/create/">Security group</a>.' in text
+
+
+def test_where_several_kinds_may_be_referred_to_each_can_be_made(pages: Pages) -> None:
+    objects_of(pages.cluster, security_basic_auth=(), security_apikey=(), security_jwt=())
+    _, _, text = _form(pages, '/zato/kind/channel-rest/create/')
+    assert all(f'/zato/kind/security-{slug}/create/">' in text for slug in ('basic-auth', 'apikey', 'jwt'))
+
+
+def test_services_that_are_built_in_come_after_those_of_users(pages: Pages) -> None:
+    kind = kinds()['service']
+    items = [shown(kind, name='a.built-in', is_internal=True), shown(kind, name='z.mine', is_internal=False)]
+    pages.cluster.answers[f'{kind.derived_services}.get-list'] = page_of(items)
+    _, form, _ = _form(pages, '/zato/kind/channel-rest/create/')
+    assert form.options['service'][:2] == ['z.mine', 'a.built-in']
 
 
 def test_errors_are_beside_their_inputs_and_in_a_summary(pages: Pages) -> None:
@@ -179,6 +193,20 @@ def test_errors_are_beside_their_inputs_and_in_a_summary(pages: Pages) -> None:
     assert (after.values['url_path'], after.values['max_body']) == ('typed', 'many')
     assert '<details class="group" open><summary>Requests and answers</summary>' in text
     assert '<details class="group"><summary>CORS</summary>' in text
+
+
+def test_errors_name_settings_as_the_form_does(pages: Pages) -> None:
+    errors = [
+        ('name', 'must be text and not empty; got ``'),
+        ('rate_limit_def', '`rate_limit_def` must have a rule where `is_rate_limit_active` is True'),
+        ('url_path', 'is that of REST channel `host` already; got `service`'),
+    ]
+    pages.cluster.answers['zato.channel-rest.create'] = _refusal(400, *errors)
+    client, form, _ = _form(pages, '/zato/kind/channel-rest/create/')
+    text = client.post('/zato/kind/channel-rest/create/', form.values).content.decode()
+    assert '</a>: must be text and not empty</li>' in text
+    assert '</a>: must have a rule where “Rate limiting” is True</li>' in text
+    assert '</a>: is that of REST channel `host` already; got `service`</li>' in text
 
 
 def test_errors_that_belong_to_no_input_are_on_top(pages: Pages) -> None:
@@ -236,7 +264,7 @@ def test_what_is_saved_and_down_is_told_with_the_reason(pages: Pages) -> None:
     client, form, _ = _edit(pages, OUTGOING, host='$HOST')
     text = client.post('/zato/kind/outgoing-rest/1/', form.values, follow=True).content.decode()
     assert 'Outgoing REST connection `My object` has been saved.' in text
-    assert 'It is down on server1, server2: `host` is $HOST, and the server has no environment variable HOST' in text
+    assert 'It is down on server1, server2: “Host” is $HOST, and the server has no environment variable HOST' in text
     assert 'These workers do not have the change yet: server2:9' in text
 
 

@@ -12,7 +12,7 @@ from tests.support.dashboard import pages as make_pages
 from tests.unit.admin.object_answers import page_of, shown
 from zato.admin.cluster import Failure
 from zato.admin.objects.rows import cell_of
-from zato.admin.objects.states import INACTIVE, UP, Reason, silent, state_of, variable_notes
+from zato.admin.objects.states import INACTIVE, UP, Reason, State, silent, state_of, variable_notes
 from zato.client.admin import ServerError, ServerUnreachable
 from zato.common.config.kind import kinds
 
@@ -144,7 +144,8 @@ def test_why_an_object_is_down_is_told_without_its_name() -> None:
     errors = {'server1': {1: WHY}}
     state = state_of(OUTGOING, 1, errors, is_active=True)
     assert (state.word, state.badge) == ('Down', 'bad')
-    assert state.reasons == (Reason('', '`host` is $HOST, and the server has no environment variable HOST'),)
+    assert state.reasons == (Reason('', '“Host” is $HOST, and the server has no environment variable HOST'),)
+    assert state_of(OUTGOING, 1, errors, is_active=False) == State('Inactive', '', state.reasons)
     assert state_of(OUTGOING, 2, errors, is_active=True) == UP
     assert state_of(OUTGOING, 2, errors, is_active=False) == INACTIVE
 

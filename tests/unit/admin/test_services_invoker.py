@@ -113,7 +113,7 @@ def test_an_error_of_the_service_is_shown_with_type_text_and_cid(pages: Pages) -
         ),
         (ServerError('abc123', 404, 'No such service: x'), ['No such service: x', 'Is it active']),
         (ServerError('abc123', 403, 'needs role admin'), ['needs role admin']),
-        (ServerError('abc123', 400, 'The body is not valid JSON'), ['The body is not valid JSON']),
+        (ServerError('abc123', 400, 'The body is not valid JSON'), ['Bad Request', 'The body is not valid JSON']),
         (ServerUnreachable('No answer', was_sent=True), ['No answer', 'The service may have run nevertheless']),
         (ServerUnreachable('No answer', was_sent=False), ['No answer', 'Start the server']),
     ],
@@ -216,8 +216,9 @@ def test_a_built_in_service_has_an_invoker(pages: Pages) -> None:
         ('a,b', ''),
         ('{\n  "a": 1\n}\n', ''),
         ('[' * 100_000, ''),
+        ('[' * 900 + ','.join('1' * 5_000) + ']' * 900, ''),
     ],
-    ids=['object', 'lists', 'empty', 'broken', 'number', 'text', 'indented', 'deep'],
+    ids=['object', 'lists', 'empty', 'broken', 'number', 'text', 'indented', 'deep', 'very wide'],
 )
 def test_json_is_indented_and_otherwise_as_it_came(text: str, pretty: str) -> None:
     assert indented(text) == pretty

@@ -10,8 +10,8 @@ from django.http import QueryDict
 from tests.support.dashboard import Pages, set_up_once
 from tests.support.dashboard import pages as make_pages
 from tests.unit.admin.service_answers import PATH, listed, service
+from zato.admin.listing import Choice
 from zato.admin.services.files import without_path
-from zato.admin.services.wanted import Wanted, columns, read_wanted
 from zato.client.admin import ServerError, ServerUnreachable
 
 REFUSED = ServerUnreachable('No answer from 127.0.0.1:1: refused', was_sent=False)
@@ -75,30 +75,35 @@ def test_what_the_address_says_is_what_the_server_is_asked(pages: Pages) -> None
     ]
 
 
-@pytest.mark.parametrize('query', ['page=x', 'page=0', 'page=-1', 'page=99999999999', 'page=²', 'show=x', 'sort=path', ''])
-def test_what_makes_no_sense_in_an_address_is_as_if_it_was_not_there(query: str) -> None:
-    assert read_wanted(QueryDict(query)) == Wanted()
+@pytest.mark.parametrize('query', ['page=x', 'page=0', 'page=-1', 'page=²', 'show=x', 'sort=path', 'internal=x', ''])
+def test_what_makes_no_sense_in_an_address_is_as_if_it_was_not_there(pages: Pages, query: str) -> None:
+    pages.cluster.answers['zato.service.get-list'] = listed(service())
+    text_of(pages, f'/zato/service/?{query}')
+    text_of(pages, '/zato/service/')
+    first, second = pages.cluster.asked('zato.service.get-list')
+    assert first == second
 
 
 def test_addresses_have_what_is_not_usual_alone() -> None:
-    assert Wanted().address() == ''
-    wanted = Wanted(query='a b', show='active', number=2, has_internal=True)
-    assert read_wanted(QueryDict(wanted.address())) == wanted
-    assert wanted.address(page=1) == 'query=a+b&show=active&internal=yes'
+    assert Choice().text() == ''
+    choice = Choice(query='a b', show='active', page=2)
+    assert choice.text(page=1) == 'query=a+b&show=active'
+    assert Choice.read(QueryDict(choice.text()), ['name'], {'all': {}, 'active': {}}) == choice
 
 
 def test_columns_lead_to_the_other_order() -> None:
-    name, *_, problem = columns(Wanted(sort='-problem', number=7))
-    assert (name['address'], name['state']) == ('', 'none')
-    assert (problem['address'], problem['state']) == ('sort=problem', 'descending')
+    choice = Choice(sort='-problem', page=7)
+    name, problem = (choice.column('/x/', key, key) for key in ('name', 'problem'))
+    assert (name.url, name.order) == ('/x/', '')
+    assert (problem.url, problem.order) == ('/x/?sort=problem', 'descending')
 
 
 def test_pages_of_the_list_lead_to_one_another(pages: Pages) -> None:
     meta = {'num_pages': 3, 'cur_page': 2, 'has_prev_page': True, 'prev_page': 1, 'has_next_page': True, 'next_page': 3}
     pages.cluster.answers['zato.service.get-list'] = listed(service(), **meta)
     text = text_of(pages, '/zato/service/?query=crm&page=2')
-    assert 'href="?query=crm" rel="prev"' in text
-    assert 'href="?query=crm&amp;page=3" rel="next"' in text
+    assert 'href="/zato/service/?query=crm" rel="prev"' in text
+    assert 'href="/zato/service/?query=crm&amp;page=3" rel="next"' in text
 
 
 def test_an_empty_list_says_what_to_do_next(pages: Pages) -> None:

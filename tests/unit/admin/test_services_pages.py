@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from django.contrib.messages import get_messages
 
 from tests.support.dashboard import Pages
+from tests.unit.admin.object_answers import objects_of, shown
 from tests.unit.admin.service_answers import PATH, built_in, know, service, version
 from zato.client.admin import ServerError
+from zato.common.config.kind import kinds
 
 TABS = {
     'viewer': ['overview', 'source', 'versions'],
@@ -43,6 +46,22 @@ def test_tabs_are_those_that_the_role_may_see(pages: Pages, role: str) -> None:
     assert ('>Disable<' in text) == (role == 'admin')
 
 
+def test_pages_of_a_service_and_of_its_object_have_the_same_tabs(pages: Pages) -> None:
+    know(pages)
+    objects_of(pages.cluster)
+    pages.cluster.answers['zato.service.get'] = shown(kinds()['service'], id=7, name='crm.get-customer', is_internal=False)
+    pages.cluster.answers['zato.service.get-list'] = [service(id=7)]
+    bars = [
+        re.findall(
+            r'<a href="([^"]+)"[^>]*>([^<]+)</a></li>',
+            text_of(pages, path, 'admin').partition('class="tabs"')[2].partition('</ul>')[0],
+        )
+        for path in ('/zato/service/overview/crm.get-customer/', '/zato/kind/service/7/')
+    ]
+    assert bars[0] == bars[1]
+    assert [label for _, label in bars[0]] == ['Overview', 'Invoker', 'Source code', 'Versions', 'Form', 'History']
+
+
 def test_the_overview_says_where_a_service_comes_from(pages: Pages) -> None:
     know(pages)
     text = text_of(pages, '/zato/service/overview/crm.get-customer/')
@@ -70,6 +89,14 @@ def test_workers_that_do_not_serve_it_are_named(pages: Pages) -> None:
     for path in ('workers/crm.get-customer/', 'overview/crm.get-customer/?workers=yes'):
         text = text_of(pages, f'/zato/service/{path}')
         assert all(expected in text for expected in ('server1:1', 'server2:7', 'server1:2', 'no disk', 'every 5s'))
+
+
+def test_what_else_is_down_on_a_worker_is_not_told_of_a_service(pages: Pages) -> None:
+    know(pages)
+    failed = {'server1:1': {'Outgoing REST connection `CRM`': 'it is down'}}
+    receipt = {'applied': ['server1:1'], 'pending': [], 'failed': failed}
+    pages.cluster.answers['zato.service.get-receipt'] = {**version(), **receipt}
+    assert 'CRM' not in text_of(pages, '/zato/service/workers/crm.get-customer/')
 
 
 def test_a_built_in_service_has_neither_source_nor_versions(pages: Pages) -> None:

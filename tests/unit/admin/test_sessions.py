@@ -11,6 +11,7 @@ from tests.support.dashboard import Pages
 from tests.unit.admin.security import security
 from zato.client.admin import ServerUnreachable
 
+LOG_IN = '/accounts/login/'
 PAGE = '/zato/users/'
 
 
@@ -43,6 +44,22 @@ def test_a_user_who_does_nothing_is_logged_out(pages: Pages, clock: Clock) -> No
         assert is_there(client)
     clock.now += 3_601
     assert not is_there(client)
+
+
+def test_whose_session_has_ended_is_told_and_led_back_to_the_page(pages: Pages, clock: Clock) -> None:
+    page = 'http://testserver/zato/kind/channel-rest/create/?clone=7'
+    back = '/accounts/login/?next=%2Fzato%2Fkind%2Fchannel-rest%2Fcreate%2F%3Fclone%3D7&ended=yes'
+    client = pages.client('admin')
+    clock.now += 3_601
+    poll = client.get('/zato/kind/channel-rest/', headers={'HX-Request': 'true', 'HX-Current-URL': page})
+    assert poll.headers['HX-Redirect'] == back
+    assert client.post('/zato/kind/channel-rest/create/', headers={'Referer': page}).headers['Location'] == back
+    assert (
+        client.post('/zato/kind/channel-rest/create/', headers={'Referer': 'http://[x'}).headers['Location']
+        == f'{LOG_IN}?ended=yes'
+    )
+    assert 'Your session has ended' in client.get(back).content.decode()
+    assert 'Your session has ended' not in client.get(LOG_IN).content.decode()
 
 
 def test_a_short_timeout_does_not_end_the_session_of_somebody_who_is_there(pages: Pages, clock: Clock) -> None:

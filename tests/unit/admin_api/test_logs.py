@@ -12,7 +12,7 @@ import pytest
 from tests.support.admin_services import AdminServices
 from zato.common.exception import BadRequest, Forbidden, HTTPException, NotFound, ServiceUnavailable
 from zato.common.log.record import MOST_TEXT
-from zato.server.config.log_files import LogFiles
+from zato.server.admin_api.log_files import LogFiles
 from zato.server.security.principal import Principal
 from zato.server.service import Service
 from zato.server.service.compiled import compile_service
@@ -136,6 +136,12 @@ def test_a_request_that_is_wrong_is_refused_with_what_is_wrong(
     api: AdminServices, request_: dict[str, Any], text: str
 ) -> None:
     assert refused(api, BadRequest, **request_).startswith(text)
+
+
+def test_records_with_a_text_can_be_left_out(api: AdminServices, logs: Path) -> None:
+    lines = [f'127.0.0.1 c{n}/0.1 "{channel}" [x] "GET / HTTP/1.1" 200 1 "-" "-"\n' for n, channel in enumerate('abab')]
+    (logs / 'http_access.log').write_text(''.join(lines))
+    assert [text.split()[2] for text in texts(api, file='http_access.log', without='"a"')] == ['"b"', '"b"']
 
 
 @pytest.mark.parametrize('name', ['../secrets.conf', 'link', 'pipe', 'x\ny', '..', 'server.log.lock', '\ud800'])

@@ -7,16 +7,14 @@ import logging
 import os
 import sys
 from pathlib import Path
-from time import monotonic, sleep
 
 from zato.admin.cluster import Cluster, make_server
 from zato.admin.runtime import Runtime, set_runtime
-from zato.common.component import WebAdminDirectory, read_info
+from zato.common.component import AlreadyRunning, WebAdminDirectory, read_info
 from zato.common.config.env_file import read_env_file
 from zato.common.config.secrets import Secrets
 from zato.common.config.web_admin_conf import WebAdminConf, read_web_admin_conf
 from zato.common.exception import ConfigError, ZatoException
-from zato.common.lock import FileLock
 from zato.common.log.config import LoggingConfigError, configure
 from zato.common.start_report import StartReport
 from zato.common.tls import own_context
@@ -27,10 +25,6 @@ logger = logging.getLogger(__name__)
 _ALREADY_RUNNING = 9  #: exit codes, as of the command line
 _FAILED = 18
 _WAIT_FOR_LAST = 15.0  #: seconds that processes of a run whose arbiter is gone may take to end
-
-
-class AlreadyRunning(ZatoException):
-    """The dashboard is running already"""
 
 
 def main() -> int:
@@ -56,7 +50,8 @@ def set_up(directory: WebAdminDirectory) -> WebAdminConf:
     conf = read_web_admin_conf(directory.web_admin_conf, os.environ, secrets.get)
     ca_certs = directory.repo / conf.crypto.ca_certs_location if conf.crypto.ca_certs_location else None
     servers = [make_server(name, address, directory.path, ca_certs) for name, address in conf.servers.items()]
-    cluster = Cluster(servers, secrets.get('zato.admin_invoke_password'))
+    most_long = max(1, conf.main.gunicorn_threads // 2)
+    cluster = Cluster(servers, secrets.get('zato.admin_invoke_password'), most_long=most_long)
     set_runtime(Runtime(conf, cluster, secrets.cipher))
     from zato.admin import django_settings
 
@@ -74,7 +69,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         if arguments.env_file:
             os.environ.update(read_env_file(arguments.env_file))
         configure(directory.logging_conf, directory.path, to_stdout=arguments.fg)
-        _lock(directory)
+        directory.lock_alone(_WAIT_FOR_LAST)
         directory.pidfile.unlink(missing_ok=True)  # a stale one: we hold the lock
         logger.info('Starting %s with Zato %s', directory.path, version, extra={'action': 'dashboard.starting'})
         conf = set_up(directory)
@@ -118,20 +113,6 @@ def _directory(path: Path) -> WebAdminDirectory:
     if read_info(directory.path)['component'] != 'WEB_ADMIN':
         raise ConfigError(f'{directory.path} is not the directory of a dashboard')
     return directory
-
-
-def _lock(directory: WebAdminDirectory) -> None:
-    """All processes of the dashboard hold it, so whoever gets it knows that none is left."""
-    lock = FileLock(directory.lock)
-    end = monotonic() + _WAIT_FOR_LAST
-    while not lock.acquire():
-        pid = directory.running_pid()
-        if pid:
-            raise AlreadyRunning(msg=f'it is running already (pid {pid}); zato stop {directory.path}')
-        if monotonic() > end:
-            raise AlreadyRunning(msg=f'processes of an earlier run have not ended; they hold {directory.lock}')
-        sleep(0.1)
-    lock.write_owner()
 
 
 if __name__ == '__main__':

@@ -1,21 +1,24 @@
 """The cluster's servers as the dashboard reaches them: over the admin API, on behalf of the user who looks at a page.
 
 What all servers know is asked of the first that answers; what each knows for itself, of each. A server that did not
-answer is asked last for a while, so that pages do not wait for it again and again.
+answer is asked last for a while, one that hangs not at all, so that pages do not wait for it again and again.
 """
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from threading import BoundedSemaphore
 from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
+from zato.admin.hanging import Hanging
 from zato.client.admin import AdminClient, Answer, ServerError, ServerUnreachable
 from zato.common.component import ServerDirectory
 from zato.common.config.web_admin_conf import is_directory
@@ -25,7 +28,12 @@ from zato.common.tls import calling_context
 
 CONNECT_TIMEOUT = 3.0  #: seconds
 _AWAY = 10.0  #: seconds that a server which did not answer is asked after the others
-_MOST_AT_ONCE = 16
+WAIT_FOR_OTHERS = 2.0  #: seconds that a call which may take long waits until fewer others are being made
+_MOST_SIZE = 64_000_000  #: bytes of an answer
+_USUAL = 30.0  #: seconds that a call may take
+_READ = 5.0  #: seconds that a read may take
+#: HTTP status codes of answers that all servers of the cluster would give.
+_FINAL = (400, 403, 404, 409)
 _PATIENCE = 5.0  #: seconds that an answer may take longer than the service
 
 
@@ -49,6 +57,10 @@ class Failure:
     error: ZatoException
 
     @property
+    def text(self) -> str:
+        return self.error.details if isinstance(self.error, ServerError) else str(self.error)
+
+    @property
     def is_away(self) -> bool:
         return not isinstance(self.error, ServerError)
 
@@ -66,14 +78,26 @@ class UnknownServer(ZatoException):
     status = 404
 
 
-class Cluster:
-    """The dashboard process's, shared by its threads. password: of admin.invoke."""
+class Crowded(NoServer):
+    """As many calls that may take long are being made already as there may be"""
 
-    def __init__(self, servers: Sequence[Server], password: str) -> None:
+    status = 429
+
+
+class Cluster:
+    """The dashboard process's, shared by its threads. password: of admin.invoke.
+
+    most_long: calls that may take long, at a time; half of the threads, so that there are others for everything else.
+    """
+
+    def __init__(self, servers: Sequence[Server], password: str, *, most_long: int = 4) -> None:
         self.servers = tuple(servers)
+        self.most_long = most_long
         self._password = password
         self._away: dict[str, float] = {}  # server → until when it is asked after the others
-        self._threads = ThreadPoolExecutor(_MOST_AT_ONCE, thread_name_prefix='server')
+        self._hanging = Hanging()
+        self._long = BoundedSemaphore(most_long)
+        self._threads = ThreadPoolExecutor(2 * most_long * max(1, len(self.servers)), thread_name_prefix='server')
 
     def on_behalf_of(self, user: str, role: str) -> Calls:
         return Calls(self, user, role)
@@ -95,15 +119,33 @@ class Cluster:
         """Raises ServerError, ServerUnreachable."""
         try:
             host, port, tls = server.locate()
-            found = replace(client, host=host, port=port, tls=tls, password=self._password)
-            answer = found.call(service, payload, **options)
         except ConfigError as e:
             raise ServerUnreachable(f'Server {server.name} cannot be reached: {e}', was_sent=False) from e
-        except ServerUnreachable:
+        found = replace(client, host=host, port=port, tls=tls, password=self._password)
+        self._hanging.check(server.name, found)
+        start = monotonic()
+        try:
+            answer = found.call(service, payload, **options)
+        except ServerUnreachable as e:
             self._away[server.name] = monotonic() + _AWAY
+            self._hanging.note(server.name, e, monotonic() - start)
             raise
         self._away.pop(server.name, None)
         return answer
+
+    @contextmanager
+    def room_for(self, seconds: float) -> Iterator[None]:
+        """While a call is made that may take so long. Raises Crowded."""
+        if seconds <= _USUAL:
+            yield
+            return
+        if not self._long.acquire(timeout=WAIT_FOR_OTHERS):
+            text = f'{self.most_long} calls that may take long are being made already; try again when one has ended'
+            raise Crowded(msg=f'{text}, or raise gunicorn_threads in web-admin.conf')
+        try:
+            yield
+        finally:
+            self._long.release()
 
     def map(self, servers: Sequence[Server], function: Callable[[Server], Answer | Failure]) -> dict[str, Answer | Failure]:
         """Of each of these servers, all at once."""
@@ -112,21 +154,26 @@ class Cluster:
 
 
 class Calls:
-    """Calls that one user makes."""
+    """Calls that one user makes, for one page. answered: servers that have, so far."""
 
     def __init__(self, cluster: Cluster, user: str, role: str) -> None:
+        self.answered: set[str] = set()
         self._cluster = cluster
-        self._client = AdminClient(host='', port=0, connect_timeout=CONNECT_TIMEOUT, user=user, role=role)
+        self._client = AdminClient(
+            host='', port=0, connect_timeout=CONNECT_TIMEOUT, max_size=_MOST_SIZE, user=user, role=role
+        )
 
     @property
     def servers(self) -> tuple[Server, ...]:
         return self._cluster.servers
 
-    def call(self, service: str, payload: Any = None, *, server: str = '', timeout: float = 30.0, **options: Any) -> Answer:
+    def call(
+        self, service: str, payload: Any = None, *, server: str = '', timeout: float = _USUAL, **options: Any
+    ) -> Answer:
         """What the named server answers, or else the first that does. timeout: seconds; options: of `zato.service.invoke`.
 
         A call that may have arrived is not made again. Raises ServerError with what the server said, ServerUnreachable,
-        NoServer, UnknownServer.
+        NoServer, Crowded, UnknownServer.
         """
         return self._first(service, payload, replace(self._client, timeout=timeout), server, options)
 
@@ -136,26 +183,44 @@ class Calls:
         return self._first(service, None, client, server, {**options, 'timeout': seconds})
 
     def _first(self, service: str, payload: Any, client: AdminClient, server: str, options: Mapping[str, Any]) -> Answer:
-        if server:
-            return self._cluster.call(self._cluster.find(server), client, service, payload, options)
+        candidates = [self._cluster.find(server)] if server else self._cluster.by_likelihood()
         failed = []
-        for candidate in self._cluster.by_likelihood():
-            try:
-                return self._cluster.call(candidate, client, service, payload, options)
-            except ServerUnreachable as e:
-                if e.was_sent:
-                    raise
-                failed.append(f'{candidate.name}: {e}')
+        with self._cluster.room_for(client.timeout):
+            for candidate in candidates:
+                try:
+                    return self._call(candidate, client, service, payload, options)
+                except ServerUnreachable as e:
+                    if e.was_sent or server:
+                        raise
+                    failed.append(f'{candidate.name}: {e}')
         raise NoServer(msg='\n'.join(failed))
 
-    def ask(self, service: str, payload: Any = None, *, server: str = '', timeout: float = 30.0) -> Any:
-        """The payload of what `call` answers; of a read, which is asked of the next server whatever has become of it."""
-        try:
-            return self.call(service, payload, server=server, timeout=timeout).payload
-        except ServerUnreachable:
-            if server:
-                raise
-            return self.call(service, payload, timeout=timeout).payload  # the one that failed is asked last now
+    def _call(self, server: Server, client: AdminClient, service: str, payload: Any, options: Mapping[str, Any]) -> Answer:
+        answer = self._cluster.call(server, client, service, payload, options)
+        self.answered.add(server.name)
+        return answer
+
+    def ask(self, service: str, payload: Any = None, *, timeout: float = _READ) -> Any:
+        """The payload of what `call` answers; of a read, which is asked of the next server whatever has become of it.
+
+        Raises ServerError of the first server that has said anything at all, NoServer.
+        """
+        client = replace(self._client, timeout=timeout)
+        refused: list[ServerError] = []
+        failed = []
+        end = monotonic() + 2 * timeout  # if two servers hang, it may be what all of them need that does
+        for candidate in self._cluster.by_likelihood():
+            if monotonic() > end:
+                break
+            try:
+                return self._call(candidate, client, service, payload, {}).payload
+            except ServerError as e:
+                if e.http_status in _FINAL:
+                    raise
+                refused.append(e)
+            except ServerUnreachable as e:
+                failed.append(f'{candidate.name}: {e}')
+        raise refused[0] if refused else NoServer(msg='\n'.join(failed))
 
     def each(
         self,
@@ -168,7 +233,7 @@ class Calls:
     ) -> dict[str, Answer | Failure]:
         """Of every server, by its name: what it answered, or why there is no answer.
 
-        payloads: by a server's name, in place of `payload`; others are not asked then. Raises UnknownServer.
+        payloads: by a server's name, in place of `payload`; others are not asked then. Raises Crowded, UnknownServer.
         """
         client = replace(self._client, timeout=timeout)
         if payloads is None:
@@ -176,11 +241,12 @@ class Calls:
 
         def ask_one(server: Server) -> Answer | Failure:
             try:
-                return self._cluster.call(server, client, service, payloads[server.name], options)
+                return self._call(server, client, service, payloads[server.name], options)
             except ZatoException as e:
                 return Failure(server.name, e)
 
-        return self._cluster.map([self._cluster.find(name) for name in payloads], ask_one)
+        with self._cluster.room_for(timeout):
+            return self._cluster.map([self._cluster.find(name) for name in payloads], ask_one)
 
 
 def make_server(name: str, address: str, directory: Path, ca_certs: Path | None) -> Server:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from zato.common.config.web_admin_conf import WebAdminConf
 
 _HERE = Path(str(files('zato.admin')))
-_DATABASE_WAIT = 10  #: seconds
+_DATABASE_WAIT = 3  #: seconds; more of them would hold all threads while another program holds the database
 
 #: What is the same for every dashboard.
 _FIXED: Mapping[str, Any] = {
@@ -75,9 +75,8 @@ _FIXED: Mapping[str, Any] = {
     'DEBUG': False,
     'ROOT_URLCONF': 'zato.admin.urls',
     'AUTH_USER_MODEL': 'accounts.User',
-    'LOGIN_URL': 'log-in',
-    'LOGIN_REDIRECT_URL': 'home',
     'MESSAGE_STORAGE': 'django.contrib.messages.storage.session.SessionStorage',
+    'SESSION_ENGINE': 'zato.admin.accounts.session_store',
     'SESSION_COOKIE_NAME': 'zato_session',
     'SESSION_COOKIE_HTTPONLY': True,
     'SESSION_COOKIE_SAMESITE': 'Lax',
@@ -92,6 +91,7 @@ _FIXED: Mapping[str, Any] = {
     'WHITENOISE_USE_FINDERS': True,
     'WHITENOISE_AUTOREFRESH': False,
     'WHITENOISE_MAX_AGE': 31_536_000,
+    'WHITENOISE_ALLOW_ALL_ORIGINS': False,
     'DATA_UPLOAD_MAX_MEMORY_SIZE': 20_000_000,
     'LOGGING_CONFIG': None,
     'USE_TZ': True,

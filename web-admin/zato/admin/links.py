@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from django.urls import NoReverseMatch, reverse
 
+from zato.admin.wording import parts_of_title
 from zato.common.config.kind import kinds
 
 
@@ -31,11 +32,8 @@ def object_page(kind: str, object_id: int, name: str) -> str:
 
 def page_of_title(title: str) -> str:
     """Of an object as messages name it, such as REST channel `my.channel`; '' if it is none."""
-    label, separator, rest = title.partition(' `')
-    if not separator or not rest.endswith('`'):
+    parts = parts_of_title(title)
+    if parts is None:
         return ''
-    name = rest[:-1]
-    kind = next((kind for kind in kinds().values() if kind.label == label), None)
-    if kind is None:
-        return ''
+    kind, name = parts
     return address('service', name) if kind.name == 'service' else address('objects', kind.slug, query=name)

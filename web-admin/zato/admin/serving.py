@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import gc
 import logging
+import resource
+import sys
+from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
+
+from zato.admin.slow_clients import PatientWorker
 
 if TYPE_CHECKING:
     from zato.common.component import WebAdminDirectory
@@ -15,6 +21,8 @@ if TYPE_CHECKING:
     from zato.common.start_report import StartReport
 
 logger = logging.getLogger(__name__)
+
+_MOST_CONNECTIONS = 1_000  #: of one process
 
 
 class DashboardLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
@@ -41,8 +49,9 @@ class Dashboard(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         options: dict[str, Any] = {
             'bind': main.gunicorn_bind,
             'workers': main.gunicorn_workers,
-            'worker_class': 'gthread',
+            'worker_class': PatientWorker,
             'threads': main.gunicorn_threads,
+            'worker_connections': min(_MOST_CONNECTIONS, _open_files() // 2),
             'timeout': main.gunicorn_timeout,
             'graceful_timeout': main.gunicorn_graceful_timeout,
             'pidfile': str(directory.pidfile),
@@ -70,7 +79,9 @@ class Dashboard(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
         application = WSGIHandler()
         _ = get_resolver().url_patterns  # imports all views
-        get_template('zato/base.html')
+        templates = Path(str(files('zato.admin'))) / 'templates'
+        for file in sorted(templates.rglob('*.html')):
+            get_template(str(file.relative_to(templates)))  # compiled once, for all workers
         gc.collect()
         gc.freeze()  # workers share these pages
         return application
@@ -82,7 +93,17 @@ class Dashboard(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         logger.info('Started %s, listening on %s', self._directory.name, address, extra={'action': 'dashboard.started'})
 
     def _when_worker_is_ready(self, worker: Any) -> None:
+        from zato.admin.accounts.database import keep_open
+
+        self._held = keep_open(self._directory.database)
         self._report.ready()
 
     def _on_exit(self, arbiter: Any) -> None:
         self._directory.address.unlink(missing_ok=True)
+
+
+def _open_files() -> int:
+    """How many there may be, from now on as many as the system allows."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return most if most != resource.RLIM_INFINITY else sys.maxsize

@@ -15,11 +15,18 @@ class Choice:
 
     cid: of the call that logged it, or in its text, as a word. level: the least one.
     service: in its text, as a word, or it is of one of these `loggers`. query: in its text or its logger's name, in upper or
-    lower case.
+    lower case. without: must not be in its text.
     """
 
     def __init__(
-        self, *, cid: str = '', level: str = '', service: str = '', loggers: Collection[str] = (), query: str = ''
+        self,
+        *,
+        cid: str = '',
+        level: str = '',
+        service: str = '',
+        loggers: Collection[str] = (),
+        query: str = '',
+        without: str = '',
     ) -> None:
         """Raises ConfigError for a level that there is not."""
         if level and not level_number(level):
@@ -31,6 +38,7 @@ class Choice:
         self._cid_word = _word(cid)
         self._service_word = _word(service)
         self._query = _in_any_case(query)
+        self._without = without
         self._hints = [*_hints(cid), *_hints(*sorted(self._loggers)), *_level_hints(self._least)]
         if query and query.isascii():
             self._hints.append(re.compile(re.escape(query.encode()), re.IGNORECASE))
@@ -45,6 +53,8 @@ class Choice:
         if self._cid_word is not None and record.thread != self._cid and not self._cid_word.search(record.text):
             return False
         if self._query is not None and not (self._query.search(record.text) or self._query.search(record.logger)):
+            return False
+        if self._without and self._without in record.text:
             return False
         if self._service_word is None or record.logger in self._loggers:
             return True

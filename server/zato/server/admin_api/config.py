@@ -9,9 +9,8 @@ from typing import Any, ClassVar
 
 from sqlalchemy import Connection, Select, select
 
-from zato.common.config.field import is_variable, shown
+from zato.common.config.field import is_variable
 from zato.common.config.kind import Role, find_kind, kinds
-from zato.common.config.option import to_bool
 from zato.common.config.stored import StoredObject, without_defaults
 from zato.common.exception import BadRequest, Fault
 from zato.common.odb.tables import audit
@@ -45,7 +44,7 @@ class Apply(AdminService):
         if problems:
             raise BadRequest(self.cid, '\n'.join(problems), needs_msg=True).with_errors(faults)
         configuration = self.context.configuration
-        if self._is_dry_run():
+        if self.boolean('dry_run'):
             results, reconnects = configuration.plan(changes)
             self.response.payload = {
                 'results': [result.as_dict(is_plan=True) for result in results],
@@ -57,13 +56,6 @@ class Apply(AdminService):
             'results': [result.as_dict(is_plan=False) for result in outcome.results],
             **outcome.as_dict(),
         }
-
-    def _is_dry_run(self) -> bool:
-        raw = self.request.input.get('dry_run') or False
-        try:
-            return to_bool(raw)
-        except ValueError as e:
-            raise BadRequest(self.cid, f'`dry_run` {e}; got {shown(raw)}', needs_msg=True) from None
 
 
 class Export(AdminService):

@@ -11,10 +11,11 @@ from typing import Any, ClassVar, Final
 from zato.common.component import ServerDirectory
 from zato.common.config.field import is_id, shown
 from zato.common.config.kind import Kind, Role
+from zato.common.config.option import to_bool
 from zato.common.config.stored import StoredObject
 from zato.common.exception import BadRequest, Forbidden, NotFound
+from zato.server.admin_api.log_files import LogFiles
 from zato.server.audit_log.store import AuditStore
-from zato.server.config.log_files import LogFiles
 from zato.server.config.objects import ConfigObjects
 from zato.server.config.runtime import Runtime
 from zato.server.deploy.applier import Applier
@@ -139,6 +140,16 @@ class AdminService(ContextService):
         if not is_id(raw) or not 1 <= int(raw) <= most:
             raise BadRequest(self.cid, f'`{key}` must be a number from 1 to {most:,}; got {shown(raw)}', needs_msg=True)
         return int(raw)
+
+    def boolean(self, key: str) -> bool | None:
+        """What the request has under a key; None if there is nothing. Raises BadRequest."""
+        raw = self.request.input.get(key)
+        if raw in (None, ''):
+            return None
+        try:
+            return to_bool(raw)
+        except ValueError as e:
+            raise BadRequest(self.cid, f'`{key}` {e}; got {shown(raw)}', needs_msg=True) from None
 
 
 def check_role(principal: Principal, role: Role, service: str, cid: str) -> None:

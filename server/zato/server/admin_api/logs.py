@@ -10,7 +10,7 @@ from zato.common.exception import BadRequest, ConfigError
 from zato.common.log.choice import Choice
 from zato.common.log.places import Place
 from zato.server.admin_api.context import AdminService
-from zato.server.config.log_files import LogQuery
+from zato.server.admin_api.log_files import LogQuery
 
 _MOST, _DEFAULT = 1_000, 200
 _FILE = 'server.log'
@@ -28,10 +28,10 @@ class GetList(AdminService):
 class Read(AdminService):
     """Records of a log `file` of this server, server.log by default, and of those it was rotated to, the oldest first.
 
-    `cid`, `level` (the least one), `service` and `query` (text) choose some, `limit` how many. The last ones, or those
-    `before` a position, or those written `after` one. `first` and `last` are the positions to go on from, `is_complete` says
-    that there is nothing more in that direction: one call looks at 16 MB at most. `was_reset`: the position is gone, since
-    the file was truncated or deleted.
+    `cid`, `level` (the least one), `service`, `query` (text) and `without` (other text) choose some, `limit` how many. The
+    last ones, or those `before` a position, or those written `after` one. `first` and `last` are where to go on from,
+    `is_complete` says that there is nothing more in that direction: one call looks at 16 MB at most. `was_reset`: the
+    position is gone, since the file was truncated or deleted.
     """
 
     role: ClassVar[Role] = 'operator'
@@ -57,6 +57,7 @@ class Read(AdminService):
                 service=service,
                 loggers=self._loggers_of(service),
                 query=self._text('query'),
+                without=self._text('without'),
             )
         except ConfigError as e:
             raise BadRequest(self.cid, e.msg, needs_msg=True) from None

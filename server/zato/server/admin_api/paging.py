@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from zato.common.config.field import shown
-from zato.common.config.option import to_bool
 from zato.common.exception import BadRequest
 from zato.server.admin_api.context import AdminService
 
@@ -76,7 +75,7 @@ def read_page(service: AdminService, sortable: Collection[str]) -> Page | None:
     none), `is_active`, `is_down`. sortable: keys that the list can be sorted by. Raises BadRequest.
     """
     request = service.request.input
-    if not read_boolean(service, 'paginate'):
+    if not service.boolean('paginate'):
         return None
     sort = str(request.get('sort') or 'name')
     key = sort.removeprefix('-')
@@ -90,20 +89,9 @@ def read_page(service: AdminService, sortable: Collection[str]) -> Page | None:
         words=tuple(dict.fromkeys(query.casefold().split())),
         sort=key,
         is_descending=key != sort,
-        is_active=read_boolean(service, 'is_active'),
-        is_down=read_boolean(service, 'is_down'),
+        is_active=service.boolean('is_active'),
+        is_down=service.boolean('is_down'),
     )
-
-
-def read_boolean(service: AdminService, key: str) -> bool | None:
-    """None if it is not given. Raises BadRequest."""
-    raw = service.request.input.get(key)
-    if raw in (None, ''):
-        return None
-    try:
-        return to_bool(raw)
-    except ValueError as e:
-        raise BadRequest(service.cid, f'`{key}` {e}; got {shown(raw)}', needs_msg=True) from None
 
 
 def _rank(value: Any) -> tuple[int, Any]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import binascii
 import logging
 from base64 import b64decode, b64encode
+from codecs import utf_8_decode
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import gevent
 
@@ -35,7 +36,7 @@ _CONTENT_TYPES: Final = {
     'json': b'application/json',
     'xml': b'application/xml; charset=utf-8',
 }
-_MOST_STREAMED: Final = 10_000_000  #: bytes of a response that is sent piece by piece
+_MOST: Final = 10_000_000  #: bytes of a response that are answered
 
 
 class RawCall:
@@ -140,13 +141,13 @@ class RawCall:
             self._refuse(f'`{key}` must be one of: {known}; or empty; got {shown(value)}')
         return str(value)
 
-    def _refuse(self, text: str) -> None:
+    def _refuse(self, text: str) -> NoReturn:
         raise BadRequest(self._caller.cid, text, needs_msg=True)
 
     def _shown(self, answer: message.Response) -> dict[str, Any]:
         body, is_cut = _whole(answer.body)
         try:
-            text, is_base64 = body.decode(), False
+            text, is_base64 = utf_8_decode(body, 'strict', not is_cut)[0], False  # half a character at the end is no text
         except UnicodeDecodeError:
             text, is_base64 = b64encode(body).decode(), True
         return {
@@ -183,14 +184,14 @@ def _failed(e: Exception, call: Call) -> dict[str, Any]:
 def _whole(body: Any) -> tuple[bytes, bool]:
     """All of a body, or the beginning of one that is too long, and whether it was."""
     if isinstance(body, bytes):
-        return body, False
+        return body[:_MOST], len(body) > _MOST
     pieces, size = [], 0
     try:
         for piece in body:
             pieces.append(piece)
             size += len(piece)
-            if size > _MOST_STREAMED:
-                return b''.join(pieces)[:_MOST_STREAMED], True
+            if size > _MOST:
+                return b''.join(pieces)[:_MOST], True
     finally:
         body.close()
     return b''.join(pieces), False

@@ -9,10 +9,7 @@ from typing import Any, ClassVar
 import gevent
 from sqlalchemy import select
 
-from zato.common.config.field import shown
 from zato.common.config.kind import Role
-from zato.common.config.option import to_bool
-from zato.common.exception import BadRequest
 from zato.common.odb.database import ODBUnavailable
 from zato.common.odb.tables import config_counter
 from zato.common.version import version
@@ -32,7 +29,7 @@ class GetInfo(AdminService):
     role: ClassVar[Role] = 'viewer'
 
     def handle(self) -> None:
-        with_modules = self._has('with_modules')
+        with_modules = bool(self.boolean('with_modules'))
         asked = gevent.spawn(self._last_event)
         workers = [self._without_this_call(worker) for worker in self.context.calls.summaries(with_modules=with_modules)]
         last_event, odb_error = asked.get()
@@ -74,10 +71,3 @@ class GetInfo(AdminService):
         except ODBUnavailable as e:
             return None, e.msg
         return int(found), ''
-
-    def _has(self, key: str) -> bool:
-        raw = self.request.input.get(key) or False
-        try:
-            return to_bool(raw)
-        except ValueError as e:
-            raise BadRequest(self.cid, f'`{key}` {e}; got {shown(raw)}', needs_msg=True) from None

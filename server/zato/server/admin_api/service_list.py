@@ -8,7 +8,7 @@ from zato.common.config.kind import Role
 from zato.common.config.stored import StoredObject
 from zato.common.odb.database import ODBUnavailable
 from zato.server.admin_api.context import AdminService
-from zato.server.admin_api.paging import Page, read_boolean, read_page
+from zato.server.admin_api.paging import Page, read_page
 from zato.server.deploy.versions import ModuleVersion
 from zato.server.service.compiled import CompiledService
 
@@ -46,7 +46,7 @@ class GetList(AdminService):
 
     def handle(self) -> None:
         page = read_page(self, _SORTABLE)
-        rows = self._rows(is_internal_wanted=read_boolean(self, 'should_include_internal') is not False)
+        rows = self._rows(is_internal_wanted=self.boolean('should_include_internal') is not False)
         if name := self.request.input.get('name'):
             rows = [row for row in rows if row['name'] == name]
         if page is None:

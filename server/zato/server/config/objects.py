@@ -123,7 +123,7 @@ class ConfigObjects:
 
     def _settle(self, item: StoredObject, error: Exception | None) -> None:
         if isinstance(error, ObjectDown):
-            self._set_down(item, str(error), 'it is down until that is put right')
+            self._set_down(item, str(error), 'it is down until it is edited, or the server gets what it lacks and restarts')
         elif error is not None:
             is_explained = isinstance(error, ConfigError)
             if item.id not in self._refused and not is_explained:
@@ -192,10 +192,16 @@ class ConfigObjects:
         )
 
     def _set_down(self, item: StoredObject, what: str, what_to_do: str) -> None:
+        """Nobody misses an object that is inactive anyway, so there is no alarm of it."""
+        title = self._title(item)
         self._down[item.id] = what
-        self._errors[self._title(item)] = (self._event, what)
         self.changes += 1
-        self._alarms.begin(self._title(item), what, what_to_do, action='object.down')
+        if item.is_active:
+            self._errors[title] = (self._event, what)
+            self._alarms.begin(title, what, what_to_do, action='object.down')
+        else:
+            self._errors.pop(title, None)
+            self._alarms.end(title)
 
     def _set_up(self, item: StoredObject) -> None:
         """It is no longer down, or gone, or has another name."""

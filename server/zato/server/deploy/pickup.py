@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from zato.server.config.cooperation import Slices
 from zato.server.deploy.deployer import in_order, is_deployable, read_file
 from zato.server.deploy.seen import Seen
 from zato.server.deploy.versions import ModuleStore, ModuleVersion, Snapshot, digest_of
@@ -47,8 +48,10 @@ class PickupFolders:
     def files(self) -> list[PickedUp]:
         """By path."""
         seen, snapshot = self._store.seen(), self._store.read()
-        there = {str(path): path for path in self._paths()}
-        found = [self._describe(path, seen.get(key), snapshot) for key, path in there.items()]
+        found, slices = [], Slices()
+        for path in dict.fromkeys(self._paths()):
+            found.append(self._describe(path, seen.get(str(path)), snapshot))
+            slices.now_and_then()
         found += [
             _described(Path(version.path), 'gone', version, seen.get(version.path))
             for version in snapshot.modules.values()

@@ -8,12 +8,10 @@ import logging
 import os
 import resource
 from pathlib import Path
-from time import monotonic, sleep
 
-from zato.common.component import ServerDirectory, read_info
+from zato.common.component import AlreadyRunning, ServerDirectory, read_info
 from zato.common.config.env_file import read_env_file
 from zato.common.exception import ConfigError, ZatoException
-from zato.common.lock import FileLock
 from zato.common.log.config import LoggingConfigError, configure
 from zato.common.start_report import StartReport
 from zato.common.version import version
@@ -42,10 +40,6 @@ def main() -> int:
     return 0
 
 
-class AlreadyRunning(ZatoException):
-    """The server is running already"""
-
-
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='python -m zato.server', description='Runs a server in the foreground.')
     parser.add_argument('directory', type=Path)
@@ -67,7 +61,8 @@ def _run(arguments: argparse.Namespace, report: StartReport) -> None:
     if arguments.env_file:
         os.environ.update(read_env_file(arguments.env_file))
     configure(directory.logging_conf, directory.path, to_stdout=arguments.fg)
-    _lock(directory)  # until this process has ended, and each one that it forks: workers leave by this function too
+    # Until this process has ended, and each one that it forks: workers leave by this function too
+    directory.lock_alone(_WAIT_FOR_LAST)
     _allow_many_files()
     logger.info('Starting %s with Zato %s', directory.path, version, extra={'action': 'server.starting'})
     settings = load_settings(directory, arguments.secret_key or os.environ.pop('ZATO_SECRET_KEY', ''))
@@ -85,17 +80,3 @@ def _allow_many_files() -> None:
     """As many as the system lets this process have: each connection is one."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-def _lock(directory: ServerDirectory) -> None:
-    """All processes of the server hold it, so whoever gets it knows that none is left."""
-    lock = FileLock(directory.lock)
-    end = monotonic() + _WAIT_FOR_LAST
-    while not lock.acquire():
-        pid = directory.running_pid()
-        if pid:
-            raise AlreadyRunning(msg=f'it is running already (pid {pid}); zato stop {directory.path}')
-        if monotonic() > end:
-            raise AlreadyRunning(msg=f'processes of an earlier run have not ended; they hold {directory.lock}')
-        sleep(0.1)
-    lock.write_owner()

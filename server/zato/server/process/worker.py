@@ -21,10 +21,10 @@ from zato.common.odb.database import Database
 from zato.common.version import version
 from zato.server.admin_api import builtin_services
 from zato.server.admin_api.context import AdminContext, ServerFacts
+from zato.server.admin_api.log_files import LogFiles
 from zato.server.channel.builtin import builtin_channels
 from zato.server.channel.pipeline import Describe, Pipeline
 from zato.server.channel.routes import Routes
-from zato.server.config.log_files import LogFiles
 from zato.server.config.objects import ConfigObjects
 from zato.server.config.runtime import make_runtimes
 from zato.server.config.user_config import UserConfig

@@ -15,7 +15,7 @@ from django.http import HttpRequest
 
 from zato.admin.accounts import attempts, totp
 from zato.admin.accounts.attempts import Attempt, Attempts
-from zato.admin.accounts.models import LONGEST_NAME, User
+from zato.admin.accounts.models import LONGEST_NAME, User, name_key
 from zato.admin.runtime import runtime
 from zato.admin.template_tags import ago
 from zato.common.exception import CryptoError
@@ -44,17 +44,15 @@ def check(request: HttpRequest, username: str, password: str, code: str) -> User
             logger.warning('Too many log-ins from %s', address, extra={'action': 'log_in.limited'})
         return _to_wait('There were too many log-ins from your address.', from_there.wait)
     username = username[: LONGEST_NAME + 1]  # which is nobody's
-    shown = ascii(username)
+    who = _named(username)
     attempt = counts.of_name(username)
     if attempt.wait:
-        extra = {'action': 'log_in.locked'}
-        logger.warning(
-            'User %s is locked for another %s; log-in from %s', shown, ago(ceil(attempt.wait)), address, extra=extra
-        )
+        text = 'Log-in from %s refused: %s is locked for another %s'
+        logger.warning(text, address, who, ago(ceil(attempt.wait)), extra={'action': 'log_in.locked'})
         return _to_wait('There were too many failed log-ins with this user name.', attempt.wait)
     user = authenticate(request, username=username, password=password)
     if not isinstance(user, User) or (user.has_totp and not _is_code_right(user, code)):
-        _log_failure(shown, address, attempt)
+        _log_failure(who, address, attempt)
         text = f'{_WRONG} Wait {ago(attempt.next_wait)} before you try again.' if attempt.next_wait else _WRONG
         return Refusal(text, ceil(attempt.next_wait))
     attempts.forget(username)
@@ -68,7 +66,7 @@ def check_own_password(request: HttpRequest, user: User, password: str) -> str:
     if attempt.wait:
         return _to_wait('A wrong password was given too often.', attempt.wait).text
     if not user.check_password(password):
-        _log_failure(ascii(user.username), request.META['REMOTE_ADDR'], attempt)
+        _log_failure(_named(user.username), request.META['REMOTE_ADDR'], attempt)
         return (
             f'This is not your password. Wait {ago(attempt.next_wait)}.'
             if attempt.next_wait
@@ -92,9 +90,14 @@ def _to_wait(reason: str, seconds: float) -> Refusal:
     return Refusal(f'{reason} Wait {ago(wait)} before you try again.', wait, 429)
 
 
-def _log_failure(shown: str, address: str, attempt: Attempt) -> None:
-    """shown: the user name, without anything that could look like another line."""
-    logger.warning('Log-in of user %s from %s failed', shown, address, extra={'action': 'log_in.failed'})
+def _named(username: str) -> str:
+    """For the log. What is nobody's name may be a password, typed into the wrong box."""
+    is_known = User.objects.filter(name_key=name_key(username)).exists()
+    return f'user {username!a}' if is_known else 'an unknown user'
+
+
+def _log_failure(who: str, address: str, attempt: Attempt) -> None:
+    logger.warning('Log-in of %s from %s failed', who, address, extra={'action': 'log_in.failed'})
     if attempt.next_wait:
-        text = 'User %s is locked for %s; zato update password, or Unlock on the Users page, ends that'
-        logger.warning(text, shown, ago(attempt.next_wait), extra={'action': 'log_in.locked'})
+        text = 'Now %s is locked for %s; zato update password, or Unlock on the Users page, ends that'
+        logger.warning(text, who, ago(attempt.next_wait), extra={'action': 'log_in.locked'})

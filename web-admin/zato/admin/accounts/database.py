@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from pathlib import Path
 
 from django.core.management import call_command
@@ -30,6 +31,19 @@ def prepare(file: Path) -> None:
     finally:
         connection.close()  # a fork must not share it
         lock.release()
+
+
+def keep_open(file: Path) -> sqlite3.Connection | None:
+    """While it is open, SQLite's files beside it stay, without which nothing can be read: a full disk has no room for them.
+
+    None if it cannot be opened now; requests will tell.
+    """
+    try:
+        held = sqlite3.connect(file, check_same_thread=False)
+        held.execute('PRAGMA schema_version').fetchone()
+    except sqlite3.Error:
+        return None
+    return held
 
 
 def _check(file: Path) -> None:

@@ -43,7 +43,8 @@ def log_out(request: HttpRequest) -> HttpResponseBase:
 
 
 def _show(request: HttpRequest, refusal: Refusal | None) -> HttpResponseBase:
-    context = {'refusal': refusal, 'username': request.POST.get('username', '')[:200]}
+    has_ended = 'ended' in request.GET and refusal is None
+    context = {'refusal': refusal, 'has_ended': has_ended, 'username': request.POST.get('username', '')[:200]}
     response = render(request, 'zato/accounts/log_in.html', context, status=refusal.status if refusal else 200)
     if refusal and refusal.wait:
         response.headers['Retry-After'] = str(refusal.wait)

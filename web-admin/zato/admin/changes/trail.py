@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from zato.admin.cluster import Calls
 from zato.admin.links import object_page
 from zato.common.config.field import Field
 from zato.common.config.kind import kinds
@@ -51,6 +52,13 @@ class NotATrail(ZatoException):
     """The server answers with something else than changes; is it of this version?"""
 
     status = 502
+
+
+def ask_for_trail(zato: Calls, which: Mapping[str, Any], before: int, size: int) -> tuple[list[Entry], bool]:
+    """A page of the changes before an event, 0 for the latest, and whether there are older ones. Raises NotATrail."""
+    asked = {**which, 'limit': size + 1, **({'before_event': before} if before else {})}
+    found = read_trail(zato.ask('zato.audit.get-list', asked))
+    return found[:size], len(found) > size
 
 
 def read_trail(raw: Any) -> list[Entry]:
@@ -104,8 +112,16 @@ def differences(kind: str, before: Mapping[str, Any] | None, after: Mapping[str,
         if _is_same(old, new):
             continue
         shown = ['' if side is None else as_text(value, declared) for side, value in ((before, old), (after, new))]
+        if before is not None and after is not None and isinstance(old, list) and isinstance(new, list):
+            shown = _of_lists(old, new) or shown
         found.append(Difference(_label(key, declared), *shown))
     return found
+
+
+def _of_lists(old: list[Any], new: list[Any]) -> list[str]:
+    """What was taken out, and what was added, each '' if nothing was; [] if merely the order differs."""
+    parts = [item for item in old if item not in new], [item for item in new if item not in old]
+    return [as_text(part, None) if part else '' for part in parts] if any(parts) else []
 
 
 def as_text(value: Any, declared: Field | None) -> str:

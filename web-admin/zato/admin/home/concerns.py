@@ -41,6 +41,7 @@ def find_concerns(states: Sequence[State], peers: Iterable[str] | None) -> list[
     """All, momentary ones too. peers: names of servers whose workers are in the ODB, None if nobody knows."""
     return [
         *_silent_servers(states),
+        *_odb(states),
         *_workers(states),
         *_alarms(states),
         *_unlike(states),
@@ -74,6 +75,21 @@ def _silent_servers(states: Sequence[State]) -> Iterable[Concern]:
                 page=address('server', state.name),
                 link='Show the server',
             )
+
+
+def _odb(states: Sequence[State]) -> Iterable[Concern]:
+    """Of which workers tell in an alarm, once they have waited for it for long."""
+    away = [state for state in states if state.odb_problem]
+    if away and not any(alarm.subject == 'ODB' for state in states for worker in state.workers for alarm in worker.alarms):
+        yield Concern(
+            key='odb',
+            what='The ODB does not answer',
+            text=away[0].odb_problem,
+            where=[state.name for state in away],
+            what_to_do='Servers go on with the configuration they have; look after the database',
+            page=address('server', away[0].name),
+            link='Show the server',
+        )
 
 
 def _workers(states: Sequence[State]) -> Iterable[Concern]:

@@ -49,7 +49,7 @@ def _context(request: Request) -> dict[str, Any]:
 
 def _peers(request: Request, states: list[State]) -> set[str] | None:
     """Servers whose workers are in the ODB, None if nobody can say."""
-    if not any(state.is_up for state in states):
+    if not any(state.is_up and not state.odb_problem for state in states):
         return None
     try:
         return {str(worker['server']) for worker in request.zato.ask('zato.worker.get-list', timeout=PATIENCE)}
@@ -61,6 +61,8 @@ def _recent(request: Request, states: list[State]) -> tuple[list[Entry], str]:
     """The latest changes, and why they are not known."""
     if not any(state.is_up for state in states):
         return [], 'No server answers, so nobody knows what was changed.'
+    if not any(state.is_up and not state.odb_problem for state in states):
+        return [], 'The ODB does not answer, so nobody knows what was changed.'
     try:
         found = request.zato.ask('zato.audit.get-list', {'limit': _RECENT}, timeout=PATIENCE)
         return read_trail(found), ''

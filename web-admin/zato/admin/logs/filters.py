@@ -12,6 +12,8 @@ from django.utils.http import urlencode
 
 DEFAULT_FILE = 'server.log'
 ACCESS_FILE = 'http_access.log'
+#: What dashboards' own calls have in there. They come every few seconds.
+_OF_DASHBOARDS = '"admin.invoke.json"'
 #: The least one that is wanted.
 LEVELS = ('DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL')
 
@@ -23,7 +25,7 @@ Positions = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """'' for any, of servers too."""
+    """'' for any, of servers too. has_own: 'yes' if calls that dashboards make are wanted, too."""
 
     server: str = ''
     file: str = DEFAULT_FILE
@@ -31,6 +33,7 @@ class Filters:
     service: str = ''
     cid: str = ''
     query: str = ''
+    has_own: str = ''
 
     @property
     def is_any(self) -> bool:
@@ -39,7 +42,9 @@ class Filters:
 
     def payload(self) -> dict[str, Any]:
         """What `zato.log.read` is asked for."""
-        return {name: value for name, value in asdict(self).items() if value and name != 'server'}
+        payload = {name: value for name, value in asdict(self).items() if value and name not in ('server', 'has_own')}
+        is_flooded = self.file.startswith(ACCESS_FILE) and not (self.has_own or self.cid)
+        return payload | {'without': _OF_DASHBOARDS} if is_flooded else payload
 
     def address(self, page: str = 'logs', **positions: Positions) -> str:
         """Of a page with these filters. positions: `before` or `after`."""

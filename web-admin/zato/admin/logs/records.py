@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from zato.admin.cluster import Failure
 from zato.admin.logs.filters import Positions
-from zato.client.admin import Answer, ServerError
+from zato.client.admin import Answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +123,7 @@ def _read(answers: Mapping[str, Answer | Failure]) -> tuple[dict[str, _Part], di
     parts, problems = {}, {}
     for server, answer in answers.items():
         if isinstance(answer, Failure):
-            problems[server] = answer.error.details if isinstance(answer.error, ServerError) else str(answer.error)
+            problems[server] = answer.text
             continue
         try:
             parts[server] = _part(server, answer.payload)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpResponseBase
 from django.shortcuts import render
-from django.utils.http import content_disposition_header
 
 from zato.admin.cluster import Failure
+from zato.admin.download import as_file
 from zato.admin.logs.filters import (
     ACCESS_FILE,
     DEFAULT_FILE,
@@ -44,6 +44,7 @@ def show(request: Request) -> HttpResponseBase:
         'files': sorted({*files, filters.file}),
         'servers': [server.name for server in request.zato.servers],
         'levels': LEVELS,
+        'has_calls': filters.file.startswith(ACCESS_FILE),
         'other_file': other if filters.cid and other in files else '',
         'found': found,
         'is_live': not before,
@@ -82,9 +83,7 @@ def download(request: Request) -> HttpResponseBase:
     lines = [f'{server}: {problem}' for server, problem in found.problems.items()]
     lines += [record.as_line() for record in found.records]
     text = ''.join(f'{line}\n' for line in lines)
-    disposition = content_disposition_header(True, f'{filters.file}.txt')
-    headers = {'Content-Disposition': disposition} if disposition else {}
-    return HttpResponse(text, content_type='text/plain; charset=utf-8', headers=headers)
+    return as_file(text, f'{filters.file}.txt')
 
 
 def _latest(request: Request, filters: Filters, before: Positions, limit: int, away: Mapping[str, Failure]) -> Page:

@@ -6,22 +6,22 @@ import logging
 from collections.abc import Callable
 from time import monotonic, strftime
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed, HttpResponseRedirect
-from django.shortcuts import render
 from django.urls import reverse
 
 from zato.admin.accounts import sessions
 from zato.admin.accounts.models import User
 from zato.admin.cluster import Calls
-from zato.admin.middleware.problems import is_fragment
+from zato.admin.middleware.problems import is_fragment, show_problem
 from zato.admin.page import PUBLIC, may, page_of
 from zato.admin.runtime import runtime
 
 logger = logging.getLogger('zato_access_log')
 
-_MOST_WITHOUT_SESSION = 65_536  #: bytes of a request's body
+_MOST, _MOST_WITHOUT_SESSION = 50_000_000, 16_384  #: bytes of a request's body
 
 
 class Request(HttpRequest):
@@ -40,10 +40,11 @@ class Access:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         start = monotonic()
         sessions.end_if_over(request)
-        if request.user.is_authenticated or _size(request) <= _MOST_WITHOUT_SESSION:
+        most = _MOST if request.user.is_authenticated else _MOST_WITHOUT_SESSION
+        if _size(request) <= most:
             response = self._get_response(request)
         else:
-            response = HttpResponse('Too large for a request without a session', 'text/plain', 413)
+            response = HttpResponse(f'The request has more than {most:,} bytes', 'text/plain', 413)
         _log(request, response, monotonic() - start)
         return response
 
@@ -78,9 +79,23 @@ def _size(request: HttpRequest) -> int:
 
 
 def _to_log_in(request: HttpRequest) -> HttpResponseBase:
+    """From there back to the page. Whoever asks for more than a page, or sends a session's ID, has had a session."""
+    is_page = request.method == 'GET' and not is_fragment(request)
+    wanted = request.get_full_path() if is_page else _seen_before(request)
+    query = {'next': wanted} if wanted not in ('', '/', '/zato/') else {}
+    if not is_page or settings.SESSION_COOKIE_NAME in request.COOKIES:
+        query['ended'] = 'yes'
     address = reverse('log-in')
-    wanted = request.get_full_path() if request.method == 'GET' and not is_fragment(request) else ''
-    return _to(request, f'{address}?{urlencode({"next": wanted})}' if wanted not in ('', '/', '/zato/') else address)
+    return _to(request, f'{address}?{urlencode(query)}' if query else address)
+
+
+def _seen_before(request: HttpRequest) -> str:
+    """Path and query string of the page that the request comes from, '' if nobody says."""
+    try:
+        parts = urlsplit(request.headers.get('HX-Current-URL') or request.headers.get('Referer', ''))
+    except ValueError:
+        return ''
+    return urlunsplit(('', '', parts.path, parts.query, ''))
 
 
 def _to(request: HttpRequest, address: str) -> HttpResponseBase:
@@ -89,8 +104,7 @@ def _to(request: HttpRequest, address: str) -> HttpResponseBase:
 
 
 def _forbidden(request: HttpRequest, text: str) -> HttpResponseBase:
-    name = 'zato/problem_fragment.html' if is_fragment(request) else 'zato/problem.html'
-    return render(request, name, {'title': 'Not allowed', 'text': text}, status=403)
+    return show_problem(request, 'Not allowed', text, 403)
 
 
 def _log(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:

@@ -13,10 +13,10 @@ from django.urls import reverse
 from zato.admin.cluster import Failure
 from zato.admin.middleware.access import Request
 from zato.admin.middleware.problems import explain, is_fragment
-from zato.admin.objects.gone import show_gone
+from zato.admin.objects.asking import Gone
 from zato.admin.objects.kind_page import kind_page, list_page
-from zato.admin.objects.outcome import tell
 from zato.admin.objects.states import without_title
+from zato.admin.outcome import tell
 from zato.client.admin import Answer, ServerError
 from zato.common.config.kind import Kind
 
@@ -43,16 +43,11 @@ def set_active(request: Request, kind: Kind, id: int) -> HttpResponseBase:
     try:
         answer = request.zato.call(f'{kind.derived_services}.edit', {'id': id, 'is_active': is_active}).payload
     except ServerError as e:
-        if e.http_status != 404:
-            raise
-        return show_gone(request, kind, id)
-    tell(
-        request,
-        kind,
-        answer['name'],
-        f'{kind.title(answer["name"])} is {"active" if is_active else "inactive"} now.',
-        answer,
-    )
+        if e.http_status == 404:
+            raise Gone(msg=e.details) from None
+        raise
+    done = f'{kind.title(answer["name"])} is {"active" if is_active else "inactive"} now.'
+    tell(request, done, answer, kind, name=answer['name'])
     return HttpResponseRedirect(_back(request, kind, id))
 
 

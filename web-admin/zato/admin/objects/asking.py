@@ -80,11 +80,11 @@ def down_by_server(zato: Calls, kind: Kind) -> dict[str, Mapping[int, str] | Fai
 
 
 def names_of(zato: Calls, refers_to: Sequence[str]) -> Names:
-    """Of objects of these kinds; of many, the first of each kind."""
+    """Of objects of these kinds, built-in ones last; of many, the first of each kind."""
     by_kind, total = {}, 0
     for name in refers_to:
         page = get_page(zato, kinds()[name], {'page_size': _MOST_NAMES})
-        by_kind[name] = [str(item['name']) for item in page.items]
+        by_kind[name] = [str(item['name']) for item in sorted(page.items, key=lambda item: bool(item.get('is_internal')))]
         total += int(page.meta.get('total') or len(page.items))
     return Names(by_kind, total)
 

@@ -13,10 +13,9 @@ from django.shortcuts import render
 from zato.admin.links import object_page
 from zato.admin.middleware.access import Request
 from zato.admin.middleware.problems import explain
-from zato.admin.objects.asking import Gone, get_object
-from zato.admin.objects.gone import show_gone
+from zato.admin.objects.asking import get_object
 from zato.admin.objects.kind_page import kind_page, list_page, object_context
-from zato.admin.objects.outcome import tell
+from zato.admin.outcome import tell
 from zato.client.admin import ServerError
 from zato.common.config.kind import Kind
 
@@ -26,10 +25,7 @@ _CHANGED = 'What depends on it is not what you were shown: it has changed meanwh
 @kind_page(get='delete', post='delete')
 def delete(request: Request, kind: Kind, id: int) -> HttpResponseBase:
     """POST: `plan`, which says what the user was shown."""
-    try:
-        item = get_object(request.zato, kind, id)
-    except Gone:
-        return show_gone(request, kind, id)
+    item = get_object(request.zato, kind, id)
     try:
         plan = request.zato.ask('zato.config.get-dependents', {'kind': kind.name, 'id': id})
     except ServerError as e:
@@ -48,7 +44,8 @@ def delete(request: Request, kind: Kind, id: int) -> HttpResponseBase:
         return _refuse(request, kind, item, plan, e)
     count = deleted_too(plan)
     others = f', and with it {count} other object{"s" if count > 1 else ""}' if count else ''
-    tell(request, kind, str(item['name']), f'{kind.title(str(item["name"]))} has been deleted{others}.', answer)
+    name = str(item['name'])
+    tell(request, f'{kind.title(name)} has been deleted{others}.', answer, kind, name=name)
     return HttpResponseRedirect(list_page(kind))
 
 

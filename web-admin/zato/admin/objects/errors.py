@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from zato.admin.middleware.problems import explain
+from zato.admin.wording import in_labels
 from zato.client.admin import ServerError
 from zato.common.config.kind import Kind
 from zato.common.exception import ZatoException
@@ -30,7 +31,8 @@ def read_errors(kind: Kind, e: ZatoException, inputs: Collection[str]) -> Errors
     title, text, hint, status = explain(e)
     found = Errors(status)
     for error in e.errors if isinstance(e, ServerError) else ():
-        key, what = str(error.get('key', '')), str(error.get('text', ''))
+        key = str(error.get('key', ''))
+        what = in_labels(kind, str(error.get('text', '')).removeprefix(f'`{key}` ').removesuffix('; got ``'))
         name = kind.keys[key].name if key in kind.keys else key
         if key == 'version' and status == 409:
             found.is_conflict = True

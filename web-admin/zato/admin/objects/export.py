@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 
 from zato.admin.middleware.access import Request
-from zato.admin.objects.asking import Gone, get_object
-from zato.admin.objects.gone import show_gone
+from zato.admin.objects.asking import get_object
 from zato.admin.objects.kind_page import kind_page, may_do, object_context
 from zato.common.config.kind import Kind, kinds
 from zato.common.enmasse.writing import document_of
 from zato.common.enmasse.writing import render as render_document
+
+_PATIENCE: Final = 30.0  #: seconds; all objects there are
 
 Exported = Mapping[str, Any]
 
@@ -25,10 +26,7 @@ def show_one(request: Request, kind: Kind, id: int) -> HttpResponseBase:
     """With ?download=yes it is a file."""
     if not kind.enmasse:
         raise Http404
-    try:
-        item = get_object(request.zato, kind, id)
-    except Gone:
-        return show_gone(request, kind, id)
+    item = get_object(request.zato, kind, id)
     found = [each for each in _exported(request) if (each['kind'], each['name']) == (kind.name, item['name'])]
     context = {**object_context(request, kind, item, 'YAML'), 'title': item['name']}
     return _answer(request, context, found, f'{kind.slug}-{item["name"]}')
@@ -71,7 +69,7 @@ def _targets(item: Exported, by_key: Mapping[tuple[str, str], Exported]) -> Iter
 
 
 def _exported(request: Request) -> list[Exported]:
-    return [item for item in request.zato.ask('zato.config.export')['objects'] if item['kind'] in kinds()]
+    return [item for item in request.zato.ask('zato.config.export', timeout=_PATIENCE)['objects'] if item['kind'] in kinds()]
 
 
 def _answer(request: Request, context: dict[str, Any], objects: Sequence[Exported], stem: str) -> HttpResponseBase:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zato.admin.objects.rows import references_of
-from zato.admin.objects.values import values_of
+from zato.admin.objects.values import text_of, values_of
 from zato.common.config.field import is_variable
 from zato.common.config.kind import Kind
 
@@ -28,17 +28,11 @@ def facts_of(
 ) -> list[tuple[str, list[Fact]]]:
     """By group, '' first. item: as `get` answers."""
     values = values_of(kind, item)
-    found = {'': [Fact('Active', _text(values['is_active']))]}
+    found = {'': [Fact('Active', text_of(values['is_active']))]}
     for name, declared in kind.fields.items():
         value = values[name]
-        text = '******' if declared.is_secret and not value else _text(value)
+        text = '******' if declared.is_secret and not value else text_of(value)
         links = references_of(declared, item) if declared.refers_to else ()
         notes = notes_of(name) if is_variable(value) else ()
         found.setdefault(declared.group, []).append(Fact(declared.label, text, declared.unit, links, notes))
     return list(found.items())
-
-
-def _text(value: str | bool | list[str]) -> str:
-    if isinstance(value, bool):
-        return 'Yes' if value else 'No'
-    return '\n'.join(value) if isinstance(value, list) else value

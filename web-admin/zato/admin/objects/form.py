@@ -8,18 +8,17 @@ from typing import Any
 from django.http import HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 
+from zato.admin.listing import number_in
 from zato.admin.middleware.access import Request
 from zato.admin.objects.asking import Gone, Names, down_by_server, get_object, last_change, names_of
 from zato.admin.objects.errors import Errors, read_errors
 from zato.admin.objects.facts import facts_of
-from zato.admin.objects.gone import show_gone
 from zato.admin.objects.inputs import Form, Group
 from zato.admin.objects.kind_page import able, kind_page, may_do, object_context, saved_page
-from zato.admin.objects.outcome import tell
 from zato.admin.objects.states import Errors as Down
 from zato.admin.objects.states import silent, state_of, variable_notes
-from zato.admin.objects.values import Values, defaults_of, differing, fields_of, request_of, typed, values_of
-from zato.common.config.field import is_id
+from zato.admin.objects.values import Values, defaults_of, differing, fields_of, request_of, text_of, typed, values_of
+from zato.admin.outcome import tell
 from zato.common.config.kind import Kind
 from zato.common.exception import ZatoException
 
@@ -30,9 +29,8 @@ def create(request: Request, kind: Kind) -> HttpResponseBase:
     if request.method == 'POST':
         return _save(request, kind, 0, 'created')
     values = defaults_of(kind)
-    clone = request.GET.get('clone', '')
-    if is_id(clone):
-        values = values_of(kind, get_object(request.zato, kind, int(clone)))
+    if clone := number_in(request.GET, 'clone'):
+        values = values_of(kind, get_object(request.zato, kind, clone))
         values['name'] = f'{values["name"]} copy'
     return _show(request, kind, None, values, None)
 
@@ -42,10 +40,7 @@ def show_object(request: Request, kind: Kind, id: int) -> HttpResponseBase:
     """The form, or what it has as text, for those who may not change anything."""
     if request.method == 'POST':
         return _save(request, kind, id, 'saved')
-    try:
-        item = get_object(request.zato, kind, id)
-    except Gone:
-        return show_gone(request, kind, id)
+    item = get_object(request.zato, kind, id)
     if able(kind, 'edit', request.user.role):
         return _show(request, kind, item, values_of(kind, item), None)
     down = _down(request, kind, item)
@@ -65,7 +60,7 @@ def _save(request: Request, kind: Kind, id: int, done: str) -> HttpResponseBase:
         answer = request.zato.call(f'{kind.derived_services}.{"edit" if id else "create"}', change).payload
     except ZatoException as e:
         return _refuse(request, kind, id, mine, e)
-    tell(request, kind, answer['name'], f'{kind.title(answer["name"])} has been {done}.', answer)
+    tell(request, f'{kind.title(answer["name"])} has been {done}.', answer, kind, name=answer['name'])
     return HttpResponseRedirect(saved_page(kind, answer['id'], answer['name']))
 
 
@@ -132,7 +127,7 @@ def _conflict(request: Request, kind: Kind, item: Mapping[str, Any], mine: Value
     """Who has changed it, and what differs from what the user typed."""
     theirs = values_of(kind, item)
     labels = {'name': 'Name', 'is_active': 'Active', **{name: declared.label for name, declared in kind.fields.items()}}
-    rows = [(labels[name], _text(theirs[name]), _text(mine[name])) for name in differing(kind, theirs, mine)]
+    rows = [(labels[name], text_of(theirs[name]), text_of(mine[name])) for name in differing(kind, theirs, mine)]
     try:
         last = last_change(request.zato, int(item['id'])) or {}
     except ZatoException:
@@ -169,9 +164,3 @@ def _state(kind: Kind, item: Mapping[str, Any], down: Down) -> dict[str, Any]:
         'state': state_of(kind, int(item['id']), down, is_active=bool(item.get('is_active', True))),
         'away': silent(down),
     }
-
-
-def _text(value: str | bool | list[str]) -> str:
-    if isinstance(value, bool):
-        return 'Yes' if value else 'No'
-    return '\n'.join(value) if isinstance(value, list) else value

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from zato.admin.objects.asking import Names
-from zato.admin.objects.values import VARIABLE, Values, defaults_of, fields_of, reference_value
+from zato.admin.objects.values import VARIABLE, Values, defaults_of, fields_of, reference_value, text_of
 from zato.common.config.field import Field, is_variable
 from zato.common.config.kind import Kind, kinds
 from zato.common.config.reference import limits_of
@@ -36,7 +36,7 @@ class Input:
     """looks: which of the template's inputs it is. choices: of selects and boxes; suggestions: of text.
 
     variable: what the input beside a select has, '$NAME'. notes: what is known of a variable, server by server.
-    create: (kind's slug, label), where there is nothing yet to refer to.
+    create: (kind's slug, label) of each, where there is nothing yet to refer to.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Input:
     variable: str = ''
     errors: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    create: tuple[str, str] | None = None
+    create: tuple[tuple[str, str], ...] = ()
 
     @property
     def id(self) -> str:
@@ -67,9 +67,7 @@ class Input:
     @property
     def text(self) -> str:
         """The value as people read it."""
-        if isinstance(self.value, bool):
-            return 'Yes' if self.value else 'No'
-        return '\n'.join(self.value) if isinstance(self.value, list) else self.value
+        return text_of(self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +156,10 @@ class Form:
 
     def _reference(self, declared: Field, plain: Input) -> Input:
         names = self.names_of(declared.refers_to)
-        create = None
+        create: tuple[tuple[str, str], ...] = ()
         if names.by_kind and not names.total:
             makers = (kinds()[name] for name in declared.refers_to)
-            create = next(((kind.slug, kind.label) for kind in makers if 'create' in kind.operations), None)
+            create = tuple((kind.slug, kind.label) for kind in makers if 'create' in kind.operations)
         chosen = plain.value if isinstance(plain.value, list) else [str(plain.value)] if plain.value else []
         if declared.is_many:
             looks = 'boxes' if names.total <= _MOST_BOXES else 'lines'

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 from django.http import Http404, HttpResponseBase, HttpResponseNotAllowed, QueryDict
+from django.shortcuts import render
 from django.urls import reverse
 
 from zato.admin.links import object_page
 from zato.admin.menu import OWN_PAGES
 from zato.admin.middleware.access import Request
+from zato.admin.objects.asking import Gone, last_change
 from zato.admin.page import may, page
+from zato.admin.tabs import Tab, service_tabs
 from zato.common.config.kind import OPERATIONS, ROLES, Kind, kinds
 from zato.common.exception import Forbidden
 
@@ -27,6 +29,7 @@ def kind_page(*, get: str = '', post: str = '', is_polled: bool = False) -> Call
     """Declare a view whose address begins with a kind's slug, and which is given that kind.
 
     get, post: the operations that such requests are; '' if there are none. Who may do what, the kind's declaration says.
+    If the view raises Gone, the page says who has deleted the object.
     """
     operations = {'GET': get, 'HEAD': get, 'POST': post}
     allowed = [method for method, operation in operations.items() if operation]
@@ -44,7 +47,12 @@ def kind_page(*, get: str = '', post: str = '', is_polled: bool = False) -> Call
                 raise Forbidden(msg=f'This takes the role {needed}, and you have the role {request.user.role}')
             if found is None or operation not in found.operations:
                 raise Http404
-            return view(request, found, *args, **kwargs)
+            try:
+                return view(request, found, *args, **kwargs)
+            except Gone:
+                if 'id' in kwargs:
+                    return _show_gone(request, found, int(str(kwargs['id'])))
+                raise
 
         return page(least, is_polled=is_polled, takes_posts=bool(post))(checked)
 
@@ -66,20 +74,13 @@ def list_page(kind: Kind, back: str = '', highlight: int = 0) -> str:
     return f'{address}?{query.urlencode()}' if query else address
 
 
-@dataclass(frozen=True, slots=True)
-class Tab:
-    label: str
-    url: str
-    is_current: bool
-
-
 def object_context(request: Request, kind: Kind, item: Mapping[str, Any], tab: str) -> dict[str, Any]:
     """What the templates of all pages of an object have. item: its `id` and `name`, and what else is known. tab: a label."""
     id, name = int(item['id']), str(item['name'])
     pages = {'Form': 'object', **({'YAML': 'object-yaml'} if kind.enmasse else {}), 'History': 'object-history'}
-    tabs = [Tab(label, reverse(page, args=[kind.slug, id]), label == tab) for label, page in pages.items()]
+    tabs = tuple(Tab(label, reverse(page, args=[kind.slug, id]), label == tab) for label, page in pages.items())
     if kind.name in OWN_PAGES:
-        tabs = [Tab('Overview', object_page(kind.name, id, name), is_current=False), *tabs]
+        tabs = service_tabs(item, request.user.role, tab)
     return {
         'name': name,
         'item': item,
@@ -105,6 +106,18 @@ def may_do(request: Request, kind: Kind) -> dict[str, Any]:
 def saved_page(kind: Kind, id: int, name: str) -> str:
     """Where a user goes after a change of an object."""
     return object_page(kind.name, id, name) if kind.name in OWN_PAGES else list_page(kind, highlight=id)
+
+
+def _show_gone(request: Request, kind: Kind, id: int) -> HttpResponseBase:
+    """There is no such object, or no longer: who deleted it?"""
+    last = last_change(request.zato, id)
+    is_deletion = last is not None and last.get('kind') == kind.name and last.get('action') == 'delete'
+    context = {
+        **may_do(request, kind),
+        'last': last if is_deletion else None,
+        'history_url': reverse('object-history', args=[kind.slug, id]),
+    }
+    return render(request, 'zato/objects/gone.html', context, status=404)
 
 
 def _least_role(operation: str) -> Any:

@@ -9,10 +9,9 @@ from django.shortcuts import render
 
 from zato.admin.middleware.access import Request
 from zato.admin.middleware.problems import explain
-from zato.admin.objects.asking import Gone, get_object
-from zato.admin.objects.gone import show_gone
+from zato.admin.objects.asking import get_object
 from zato.admin.objects.kind_page import kind_page, object_context, saved_page
-from zato.admin.objects.outcome import tell
+from zato.admin.outcome import tell
 from zato.common.config.kind import Kind
 from zato.common.exception import ZatoException
 
@@ -20,10 +19,7 @@ from zato.common.exception import ZatoException
 @kind_page(get='change-password', post='change-password')
 def change_password(request: Request, kind: Kind, id: int) -> HttpResponseBase:
     """POST: `password1`, and the same once more, `password2`. What was typed is not shown again."""
-    try:
-        item = get_object(request.zato, kind, id)
-    except Gone:
-        return show_gone(request, kind, id)
+    item = get_object(request.zato, kind, id)
     label = kind.fields[kind.secrets[0]].label
     context = {**object_context(request, kind, item, ''), 'label': label}
     if request.method != 'POST':
@@ -37,7 +33,7 @@ def change_password(request: Request, kind: Kind, id: int) -> HttpResponseBase:
             _, problem, _, status = explain(e)
         else:
             title = kind.title(str(item['name']))
-            tell(request, kind, str(item['name']), f'{label} of {title} has been changed.', answer)
+            tell(request, f'{label} of {title} has been changed.', answer, kind, name=str(item['name']))
             return HttpResponseRedirect(saved_page(kind, id, str(item['name'])))
     return render(request, 'zato/objects/password.html', {**context, 'problem': problem}, status=status)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from zato.admin.links import object_page
+from zato.admin.listing import Choice, Column
 from zato.admin.objects.states import Errors, State, state_of
 from zato.common.config.field import Field
 from zato.common.config.kind import Kind
@@ -40,17 +41,6 @@ class Row:
     is_highlighted: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """order: of the rows, as ARIA says it, where they are sorted by this column. url: the list, sorted by it."""
-
-    label: str
-    unit: str
-    is_number: bool
-    order: str
-    url: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
     """What all rows of one list have in common. base: the address of the kind's list. highlight: ID of one to show."""
@@ -81,19 +71,16 @@ def sort_keys(kind: Kind) -> list[str]:
     return ['name', 'is_active', *(declared.name for declared in kind.listed), 'error']
 
 
-def columns_of(kind: Kind, sort: str, url_of: Callable[[str], str]) -> Iterator[Column]:
-    """sort: the key, after a minus sign if descending. url_of: the list, sorted by a key."""
+def columns_of(kind: Kind, choice: Choice, base: str) -> Iterator[Column]:
+    """base: the address of the kind's list."""
     fields = {declared.name: declared for declared in kind.listed}
     own = {'name': 'Name', 'is_active': 'Active', 'error': 'State'}
     for key in sort_keys(kind):
         declared = fields.get(key)
-        yield Column(
-            declared.label if declared is not None else own[key],
-            declared.unit if declared is not None else '',
-            declared is not None and _is_number(declared),
-            {key: 'ascending', f'-{key}': 'descending'}.get(sort, ''),
-            url_of(f'-{key}' if sort == key else key),
-        )
+        if declared is None:
+            yield choice.column(base, key, own[key])
+        else:
+            yield choice.column(base, key, declared.label, unit=declared.unit, is_number=_is_number(declared))
 
 
 def cell_of(declared: Field, item: Mapping[str, Any]) -> Cell:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zato.admin.cluster import Failure
+from zato.admin.wording import in_labels
 from zato.common.config.kind import Kind
 
 Errors = Mapping[str, Mapping[int, str] | Failure]
@@ -43,7 +44,7 @@ def state_of(kind: Kind, id: int, errors: Errors, *, is_active: bool) -> State:
     reasons = [
         Reason(', '.join(names) if len(errors) > 1 else '', without_title(kind, text)) for text, names in servers.items()
     ]
-    return State('Down', 'bad', tuple(reasons))
+    return State('Down', 'bad', tuple(reasons)) if is_active else replace(INACTIVE, reasons=tuple(reasons))
 
 
 def silent(errors: Errors) -> list[str]:
@@ -56,8 +57,8 @@ def silent(errors: Errors) -> list[str]:
 
 
 def without_title(kind: Kind, text: str) -> str:
-    """Each line without the object's own title in front, which is beside it on the page."""
-    return '\n'.join(_untitled(kind, line) for line in text.split('\n'))
+    """Each line without the object's own title in front, which is beside it on the page; settings by their labels."""
+    return in_labels(kind, '\n'.join(_untitled(kind, line) for line in text.split('\n')))
 
 
 def _untitled(kind: Kind, line: str) -> str:

@@ -79,6 +79,13 @@ def differing(kind: Kind, theirs: Values, mine: Values) -> list[str]:
     ]
 
 
+def text_of(value: str | bool | list[str]) -> str:
+    """As people read it."""
+    if isinstance(value, bool):
+        return 'Yes' if value else 'No'
+    return '\n'.join(value) if isinstance(value, list) else value
+
+
 def reference_value(kind: str, name: str, refers_to: tuple[str, ...]) -> str:
     """What says which object is meant."""
     return f'{kind}/{name}' if len(refers_to) > 1 or '/' in name else name

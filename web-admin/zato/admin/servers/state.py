@@ -11,6 +11,7 @@ from typing import Any
 
 from zato.admin.cluster import Failure, Server
 from zato.admin.middleware.problems import explain
+from zato.admin.wording import in_labels, parts_of_title
 from zato.client.admin import Answer
 
 #: Seconds that a page waits for a server. A server waits 2 seconds for a worker of its own that hangs.
@@ -40,7 +41,9 @@ class Alarm:
     @property
     def text(self) -> str:
         """`what`, without the subject that it may begin with."""
-        return '\n'.join(line.removeprefix(f'{self.subject}: ') for line in self.what.splitlines())
+        text = '\n'.join(line.removeprefix(f'{self.subject}: ') for line in self.what.splitlines())
+        parts = parts_of_title(self.subject)
+        return in_labels(parts[0], text) if parts is not None else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +177,9 @@ def read_states(servers: Sequence[Server], answers: Mapping[str, Answer | Failur
 
 def read_state(server: Server, answer: Answer | Failure) -> State:
     if isinstance(answer, Failure):
-        title, text, hint, _ = explain(answer.error)
-        hint = _IF_AWAY if answer.is_away else hint
-        problem = Problem(title=title, text=text, hint=hint, is_away=answer.is_away)
+        found = explain(answer.error)
+        hint = _IF_AWAY if answer.is_away else found.hint
+        problem = Problem(title=found.title, text=answer.text, hint=hint, is_away=answer.is_away)
         return State(name=server.name, address=server.address, problem=problem)
     try:
         return _read(server, answer.payload)

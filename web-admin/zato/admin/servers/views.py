@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from zato.admin.middleware.access import Request
+from zato.admin.middleware.problems import explain
 from zato.admin.page import page
 from zato.admin.servers.state import PATIENCE, read_states
 from zato.client.admin import ServerError, ServerUnreachable
@@ -47,8 +48,7 @@ def cancel(request: Request, name: str) -> HttpResponseBase:
     try:
         request.zato.call('zato.service.cancel', {'cid': cid}, server=name)
     except (ServerError, ServerUnreachable) as e:
-        text = e.details if isinstance(e, ServerError) else str(e)
-        messages.error(request, f'Call {cid} was not cancelled: {text}')
+        messages.error(request, f'Call {cid} was not cancelled: {explain(e).text}')
     else:
         messages.success(request, f'Call {cid} was told to end. It does as soon as it waits for something.')
     return redirect('server', name)

@@ -7,6 +7,7 @@ import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
 from zato.client.admin import ServerError, ServerUnreachable
@@ -15,6 +16,7 @@ from zato.common.exception import ZatoException
 SHOWN: Final = 200_000  #: characters of a response that a page shows
 SAVED: Final = 10_000_000  #: bytes of a response that a page takes along, so that it can be saved as a file
 
+_INDENTED: Final = 4_000_000  #: characters of what is shown indented
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:]|[^\s\[\]{},:"]+')
 
 
@@ -79,7 +81,10 @@ def shown_answer(answer: Mapping[str, Any]) -> Shown:
 def shown_failure(e: ZatoException) -> Shown:
     """Of a call that no answer of the service came of."""
     if isinstance(e, ServerError):
-        return Shown(status=e.http_status, cid=e.cid, has_failed=True, error=e.details, hint=_hint(e.http_status))
+        status = e.http_status
+        return Shown(
+            status=status, cid=e.cid, has_failed=True, error=e.details, error_type=_phrase(status), hint=_hint(status)
+        )
     hint = 'Start the server if it does not run.'
     if isinstance(e, ServerUnreachable) and e.was_sent:
         hint = 'The service may have run nevertheless: look before you submit this again.'
@@ -87,14 +92,23 @@ def shown_failure(e: ZatoException) -> Shown:
 
 
 def indented(text: str) -> str:
-    """JSON with a line for each value, each written as it came; '' if it is none, or has its lines already."""
+    """JSON with a line for each value, each written as it came.
+
+    '' if it is none, has its lines already, or is nested so deep that it would be blanks for the most part.
+    """
     if not text.lstrip().startswith(('{', '[')):
         return ''
     try:
         json.loads(text)
     except (ValueError, RecursionError):
         return ''
-    pretty = ''.join(_pieces(_TOKEN.findall(text)))
+    pieces, size = [], 0
+    for piece in _pieces(_TOKEN.findall(text)):
+        pieces.append(piece)
+        size += len(piece)
+        if size > _INDENTED:
+            return ''
+    pretty = ''.join(pieces)
     return '' if pretty == text.strip() else pretty
 
 
@@ -109,6 +123,14 @@ def _pieces(tokens: list[str]) -> Iterator[str]:
         if token in ('{', '['):
             depth += 1
         before = token
+
+
+def _phrase(status: int) -> str:
+    """What HTTP calls it, '' of what it has no name for."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ''
 
 
 def _hint(status: int) -> str:

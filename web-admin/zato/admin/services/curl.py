@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from zato.admin.cluster import Server
 from zato.common.exception import ConfigError
+from zato.common.reach import http_url
 
 _MOST = 10_000  #: characters of a payload
 
@@ -38,8 +39,7 @@ def _address(server: Server) -> str:
         host, port, tls = server.locate()
     except ConfigError:
         return ''
-    host = f'[{host}]' if ':' in host else host
-    return f'{"https" if tls is not None else "http"}://{host}:{port}'
+    return http_url(host, port, is_tls=tls is not None)
 
 
 def _is_json(text: str) -> bool:

@@ -67,7 +67,7 @@ def files_of(answers: Mapping[str, Answer | Failure]) -> list[File]:
 
 def away(answers: Mapping[str, Answer | Failure]) -> dict[str, str]:
     """Servers whose files are not known, and why."""
-    return {server: str(answer.error) for server, answer in answers.items() if isinstance(answer, Failure)}
+    return {server: answer.text for server, answer in answers.items() if isinstance(answer, Failure)}
 
 
 def without_path(error: str, path: str) -> str:

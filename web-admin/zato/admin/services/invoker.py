@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.core.exceptions import BadRequest
-from django.http import HttpResponse, HttpResponseBase, QueryDict
+from django.http import HttpResponseBase, QueryDict
 from django.shortcuts import render
-from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_POST
 
 from zato.admin.cluster import Calls, NoServer
+from zato.admin.download import as_file
 from zato.admin.middleware.access import Request
 from zato.admin.middleware.problems import is_fragment
 from zato.admin.page import page
@@ -28,6 +28,7 @@ METHODS: Final = ('POST', 'GET', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS')
 
 _USUAL: Final = '30'  #: seconds that a service may take
 _LONGEST: Final = 3_600.0
+_LABELS: Final = {'data_format': 'Data format', 'transport': 'Transport', 'method': 'Method', 'server': 'Server'}
 _EXTENSIONS: Final = {'json': 'json', 'xml': 'xml', 'csv': 'csv', 'html': 'html', 'plain': 'txt', 'pdf': 'pdf'}
 
 
@@ -60,7 +61,7 @@ def invoke(request: Request, name: str) -> HttpResponseBase:
     if is_fragment(request):
         return render(request, 'zato/services/response.html', {'name': name, **context})
     context |= {
-        'subject': service_page(request, name, 'invoker'),
+        'subject': service_page(request, name, 'Invoker'),
         'name': name,
         'servers': servers,
         'data_formats': DATA_FORMATS,
@@ -79,8 +80,7 @@ def save_response(request: Request, name: str) -> HttpResponseBase:
     except (Base64Error, ValueError) as e:
         raise BadRequest('The response is not base64') from e
     filename = f'{name}.{extension_of(request.POST.get("content_type", ""))}'
-    headers = {'Content-Disposition': str(content_disposition_header(as_attachment=True, filename=filename))}
-    return HttpResponse(data, content_type='application/octet-stream', headers=headers)
+    return as_file(data, filename, 'application/octet-stream')
 
 
 def read_form(post: QueryDict, servers: list[str]) -> Form:
@@ -93,11 +93,13 @@ def read_form(post: QueryDict, servers: list[str]) -> Form:
         'method': METHODS,
         'server': ['', *servers],
     }
-    errors = [(key, 'Choose one of the list.') for key, value in values.items() if value not in choices[key]]
+    errors = [
+        (key, f'{_LABELS[key]}: choose one of the list.') for key, value in values.items() if value not in choices[key]
+    ]
     timeout = post.get('timeout', '').strip() or _USUAL
     seconds = _seconds(timeout)
     if not seconds:
-        errors.append(('timeout', f'Enter seconds, more than 0, at most {_LONGEST:,.0f}.'))
+        errors.append(('timeout', f'Timeout: enter seconds, more than 0, at most {_LONGEST:,.0f}.'))
     payload = post.get('payload', '').replace('\r\n', '\n')
     return Form(payload=payload, timeout=timeout, seconds=seconds, errors=tuple(errors), **values)
 

@@ -12,8 +12,8 @@ from django.views.decorators.http import require_POST
 
 from zato.admin.cluster import Calls
 from zato.admin.middleware.access import Request
+from zato.admin.outcome import tell
 from zato.admin.page import page
-from zato.admin.services.outcome import tell
 from zato.admin.services.subject import service_page
 from zato.client.admin import ServerError
 from zato.common.config.kind import kinds
@@ -24,24 +24,22 @@ _MOST_USERS = 1_000  #: objects of one kind that are looked through
 @page('viewer')
 def show_overview(request: Request, name: str) -> HttpResponseBase:
     """With ?workers=yes it says which workers serve the service, which browsers with JavaScript ask for by themselves."""
-    subject = service_page(request, name, 'overview')
+    subject = service_page(request, name, 'Overview')
     context: dict[str, Any] = {'subject': subject, 'service': subject.service}
     context['settings'] = settings = _settings(request.zato, name)
     if settings is not None:
         context['form_address'] = reverse('object', args=['service', settings['id']])
-        context['history_address'] = reverse('object-history', args=['service', settings['id']])
     context['users'] = users_of(request.zato, name)
     context['version'] = _active_version(request.zato, subject.service or {})
     if 'workers' in request.GET and subject.service and subject.service['number']:
-        context['receipt'] = request.zato.ask('zato.service.get-receipt', {'name': name})
+        context['receipt'] = _receipt(request.zato, name)
     return render(request, 'zato/services/overview.html', context)
 
 
 @page('viewer', is_polled=True)
 def show_workers(request: Request, name: str) -> HttpResponseBase:
     """The part of the above."""
-    receipt = request.zato.ask('zato.service.get-receipt', {'name': name})
-    return render(request, 'zato/services/workers.html', {'name': name, 'receipt': receipt})
+    return render(request, 'zato/services/workers.html', {'name': name, 'receipt': _receipt(request.zato, name)})
 
 
 @page('admin')
@@ -75,6 +73,14 @@ def users_of(zato: Calls, name: str) -> list[dict[str, Any]]:
                 shown = {key: item[key] for key in ('name', 'is_active', 'error')}
                 found.append({**shown, 'label': kind.label, 'address': reverse('object', args=[kind.slug, item['id']])})
     return found
+
+
+def _receipt(zato: Calls, name: str) -> dict[str, Any]:
+    """Which workers serve the service's module; `failed`, worker → why, is of the module, of all that fails there."""
+    receipt: dict[str, Any] = zato.ask('zato.service.get-receipt', {'name': name})
+    title = f'Module `{receipt["module"]}`'
+    failed = {worker: reasons[title] for worker, reasons in receipt['failed'].items() if title in reasons}
+    return {**receipt, 'failed': failed}
 
 
 def _names(value: Any, name: str) -> bool:

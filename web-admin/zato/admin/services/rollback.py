@@ -8,10 +8,11 @@ from django.contrib import messages
 from django.http import HttpResponseBase
 from django.shortcuts import redirect, render
 
+from zato.admin.listing import number_in
 from zato.admin.middleware.access import Request
+from zato.admin.outcome import tell
 from zato.admin.page import page
-from zato.admin.services.outcome import tell
-from zato.admin.services.source import number_in, read_version
+from zato.admin.services.source import read_version
 from zato.admin.services.subject import Subject, module_page
 from zato.admin.services.versions import Version, shown, usual_pair, versions_of
 from zato.client.admin import ServerError
@@ -20,7 +21,7 @@ from zato.client.admin import ServerError
 @page('admin')
 def roll_back(request: Request, name: str) -> HttpResponseBase:
     """GET shows what would change with version ?number=; POST, with the `active` number that was shown, does it."""
-    subject = module_page(request, name, 'versions')
+    subject = module_page(request, name, 'Versions')
     versions = versions_of(request.zato, name)
     active = next((version for version in versions if version['is_active']), None)
     number = number_in(request.POST if request.method == 'POST' else request.GET, 'number')

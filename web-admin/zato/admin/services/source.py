@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import Any
 
-from django.http import HttpResponse, HttpResponseBase, QueryDict
+from django.http import HttpResponseBase
 from django.shortcuts import render
-from django.utils.http import content_disposition_header
 
 from zato.admin.cluster import Calls
+from zato.admin.download import as_file
+from zato.admin.listing import number_in
 from zato.admin.middleware.access import Request
 from zato.admin.page import page
 from zato.admin.services.subject import module_page
@@ -21,7 +22,7 @@ _MOST_CHARACTERS = 500_000
 @page('viewer')
 def show_source(request: Request, name: str) -> HttpResponseBase:
     """?number= is that of a version; by default it is the active one, or the last undeployed one."""
-    subject = module_page(request, name, 'source')
+    subject = module_page(request, name, 'Source code')
     version = read_version(request.zato, name, number_in(request.GET, 'number'))
     lines, is_cut = lines_of(version['source'])
     context = {
@@ -38,21 +39,13 @@ def show_source(request: Request, name: str) -> HttpResponseBase:
 def save_file(request: Request, name: str) -> HttpResponseBase:
     """The same text as a file."""
     version = read_version(request.zato, name, number_in(request.GET, 'number'))
-    filename = PurePath(version['path']).name
-    headers = {'Content-Disposition': str(content_disposition_header(as_attachment=True, filename=filename))}
-    return HttpResponse(version['source'], content_type='text/plain; charset=utf-8', headers=headers)
+    return as_file(version['source'], PurePath(version['path']).name)
 
 
 def read_version(zato: Calls, name: str, number: int) -> dict[str, Any]:
     """With its `source`. number: 0 for the active one, or the last undeployed one. Raises ServerError."""
     version: dict[str, Any] = zato.ask('zato.service.get-source', {'name': name, 'number': number})
     return version
-
-
-def number_in(query: QueryDict, key: str) -> int:
-    """0 where there is none."""
-    text = query.get(key, '')
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
 
 
 def lines_of(source: str) -> tuple[list[str], bool]:

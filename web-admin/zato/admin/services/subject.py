@@ -5,31 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.urls import reverse
-
 from zato.admin.cluster import Calls
 from zato.admin.middleware.access import Request
-from zato.admin.page import may
+from zato.admin.tabs import Tab, service_tabs
 from zato.common.exception import NotFound
-
-
-@dataclass(frozen=True, slots=True)
-class Tab:
-    """key: what pages know it by."""
-
-    key: str
-    label: str
-    url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """service: as `zato.service.get-list` has it; None of a module. current: the key of the tab that is shown."""
+    """service: as `zato.service.get-list` has it; None of a module."""
 
     name: str
     service: dict[str, Any] | None
     tabs: tuple[Tab, ...]
-    current: str
 
     @property
     def title(self) -> str:
@@ -37,36 +25,24 @@ class Subject:
 
 
 def service_page(request: Request, name: str, tab: str) -> Subject:
-    """Raises NotFound if there is no such service."""
+    """tab: a label. Raises NotFound if there is no such service."""
     service = find_service(request.zato, name)
     if service is None:
         raise NotFound(msg=f'There is no service {name}. It may have been deleted, or its file was never deployed.')
-    return Subject(name=name, service=service, tabs=tabs_of(service, request.user.role), current=tab)
+    return Subject(name=name, service=service, tabs=service_tabs(service, request.user.role, tab))
 
 
 def module_page(request: Request, name: str, tab: str) -> Subject:
     """name: of a service or of a module. Raises NotFound for a built-in service."""
     service = find_service(request.zato, name)
     if service is None:
-        return Subject(name=name, service=None, tabs=(), current=tab)
+        return Subject(name=name, service=None, tabs=())
     if service['is_internal']:
         raise NotFound(msg=f'{name} is built in: it came with the server and has no source code or versions here.')
-    return Subject(name=name, service=service, tabs=tabs_of(service, request.user.role), current=tab)
+    return Subject(name=name, service=service, tabs=service_tabs(service, request.user.role, tab))
 
 
 def find_service(zato: Calls, name: str) -> dict[str, Any] | None:
     """As `zato.service.get-list` has it."""
     found: list[dict[str, Any]] = zato.ask('zato.service.get-list', {'name': name})
     return found[0] if found else None
-
-
-def tabs_of(service: dict[str, Any], role: str) -> tuple[Tab, ...]:
-    """What a user with that role may see of a service."""
-    name = [service['name']]
-    tabs = [Tab('overview', 'Overview', reverse('service', args=name))]
-    if may(role, 'operator'):
-        tabs.append(Tab('invoker', 'Invoker', reverse('service-invoker', args=name)))
-    if not service['is_internal']:
-        tabs.append(Tab('source', 'Source code', reverse('service-source', args=name)))
-        tabs.append(Tab('versions', 'Versions', reverse('service-versions', args=name)))
-    return tuple(tabs)

@@ -10,8 +10,8 @@ from django.shortcuts import redirect, render
 
 from zato.admin.cluster import Calls
 from zato.admin.middleware.access import Request
+from zato.admin.outcome import tell
 from zato.admin.page import page
-from zato.admin.services.outcome import tell
 from zato.admin.services.overview import users_of
 from zato.admin.services.subject import Subject, module_page
 from zato.client.admin import ServerError
@@ -20,7 +20,7 @@ from zato.client.admin import ServerError
 @page('admin')
 def undeploy(request: Request, name: str) -> HttpResponseBase:
     """name: of a service. GET says what would go; POST, with the `number` of the version that was shown, does it."""
-    subject = module_page(request, name, 'overview')
+    subject = module_page(request, name, 'Overview')
     module = _deployed_module(request.zato, subject)
     if request.method == 'POST' and request.POST.get('number', '') == str(module['number']):
         return _do(request, subject, module)

@@ -13,7 +13,7 @@ from django.shortcuts import render
 
 from zato.admin.cluster import Calls, NoServer
 from zato.admin.middleware.access import Request
-from zato.admin.objects.outcome import troubles
+from zato.admin.outcome import troubles
 from zato.admin.page import page
 from zato.admin.services.files import without_path
 from zato.client.admin import ServerError, ServerUnreachable
@@ -86,7 +86,7 @@ def result_of(name: str, answer: dict[str, Any]) -> Result:
         return Result(name=name, error=without_path(answer['error'], answer['path']), details=answer['details'] or '')
     version = f'version {answer["number"]} of module {answer["module"]}'
     done = f'This is {version} now.' if answer['is_changed'] else f'Nothing has changed: {version} is active already.'
-    more = troubles('', answer)
+    more = troubles(answer)
     return Result(
         name=name,
         text='\n'.join([done, *more]),

@@ -9,10 +9,11 @@ from django.http import HttpResponseBase
 from django.shortcuts import render
 
 from zato.admin.cluster import Calls
+from zato.admin.listing import number_in
 from zato.admin.middleware.access import Request
 from zato.admin.page import page
 from zato.admin.services.difference import Line, compare
-from zato.admin.services.source import number_in, read_version
+from zato.admin.services.source import read_version
 from zato.admin.services.subject import module_page
 
 Version = dict[str, Any]
@@ -20,7 +21,7 @@ Version = dict[str, Any]
 
 @page('viewer')
 def show_versions(request: Request, name: str) -> HttpResponseBase:
-    subject = module_page(request, name, 'versions')
+    subject = module_page(request, name, 'Versions')
     versions = versions_of(request.zato, name)
     old, new = usual_pair(versions)
     context = {'subject': subject, 'versions': versions, 'old': old, 'new': new}
@@ -30,7 +31,7 @@ def show_versions(request: Request, name: str) -> HttpResponseBase:
 @page('viewer')
 def show_difference(request: Request, name: str) -> HttpResponseBase:
     """?old= and ?new= are numbers of versions; by default, the active one is compared with the one before."""
-    subject = module_page(request, name, 'versions')
+    subject = module_page(request, name, 'Versions')
     versions = versions_of(request.zato, name)
     usual_old, usual_new = usual_pair(versions)
     numbers = number_in(request.GET, 'old') or usual_old, number_in(request.GET, 'new') or usual_new

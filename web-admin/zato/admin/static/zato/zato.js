@@ -16,6 +16,14 @@ document.addEventListener('submit', (event) => {
   if (question && !window.confirm(question)) event.preventDefault();
 });
 
+// A double click sends a form once.
+const sent = new WeakMap();
+document.addEventListener('submit', (event) => {
+  if (event.defaultPrevented) return;
+  if (Date.now() - sent.get(event.target) < 2000) event.preventDefault();
+  else sent.set(event.target, Date.now());
+});
+
 // What has been typed is not lost without a question.
 let isChanged = false;
 document.addEventListener('input', (event) => { if (event.target.closest('form[data-keep]')) isChanged = true; });

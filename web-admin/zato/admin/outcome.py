@@ -8,18 +8,20 @@ from typing import Any
 from django.contrib import messages
 
 from zato.admin.middleware.access import Request
+from zato.admin.wording import in_labels
 from zato.common.config.kind import Kind
 
 
-def tell(request: Request, kind: Kind, name: str, done: str, answer: Mapping[str, Any]) -> None:
-    """On the next page that the user sees. done: a sentence. answer: of an admin service that changes something."""
-    more = troubles(kind.title(name), answer)
-    level = messages.WARNING if more else messages.SUCCESS
-    messages.add_message(request, level, '\n'.join([done, *more]))
+def tell(request: Request, done: str, answer: Mapping[str, Any], kind: Kind | None = None, *, name: str = '') -> None:
+    """On the next page that the user sees. done: a sentence. kind, name: of the object that was changed."""
+    more = troubles(answer, kind.title(name) if kind is not None else '')
+    if kind is not None:
+        more = [in_labels(kind, text) for text in more]
+    messages.add_message(request, messages.WARNING if more else messages.SUCCESS, '\n'.join([done, *more]))
 
 
-def troubles(title: str, answer: Mapping[str, Any]) -> list[str]:
-    """title: of the object that was changed; there may be others that could not be used since."""
+def troubles(answer: Mapping[str, Any], title: str = '') -> list[str]:
+    """answer: of an admin service that changes something. title: of the object; others may be down since, too."""
     places: dict[tuple[str, str], list[str]] = {}
     for worker, failed in dict(answer.get('failed') or {}).items():
         for what, why in failed.items():
