@@ -25,6 +25,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _end)
     from tests.bench import (
         configuration,
+        dashboard,
         hot_deploy,
         invoke,
         latency,
@@ -56,6 +57,7 @@ def main() -> int:
             start_600,
             hot_deploy,
             configuration,
+            dashboard,
             memory,
         )
     }

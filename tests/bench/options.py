@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Options:
     """seconds, warm_up: whole ones, since wrk takes no others. many: objects of a large environment.
 
-    requests: when the memory benchmark looks at a worker.
+    requests: when the memory benchmark looks at a worker. polling: seconds that a page of the dashboard is open.
     """
 
     rounds: int = 5
@@ -20,6 +20,9 @@ class Options:
     changes: int = 200
     many: int = 10_000
     requests: tuple[int, int] = (50_000, 500_000)
+    polling: int = 30
 
 
-QUICK = Options(rounds=2, seconds=1, warm_up=1, starts=3, deployments=20, changes=30, many=2_000, requests=(20_000, 100_000))
+QUICK = Options(
+    rounds=2, seconds=1, warm_up=1, starts=3, deployments=20, changes=30, many=2_000, requests=(20_000, 100_000), polling=11
+)

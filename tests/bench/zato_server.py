@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -18,7 +19,7 @@ import psutil
 from tests.bench.exchange import PASSWORD, USERNAME, basic_auth
 from tests.bench.processes import BIN, ROOT, BenchError, Server, end_processes, environment, free_port, pinned
 from zato.cli.component import client_of
-from zato.common.component import ServerDirectory
+from zato.common.component import ServerDirectory, WebAdminDirectory
 from zato.common.config.secrets import Secrets
 
 ZATO = str(BIN / 'zato')
@@ -33,9 +34,14 @@ _TIMEOUT = 60.0  #: seconds that a command may take
 class Environment:
     """Created on entering the block; stopped and removed at its end."""
 
-    def __init__(self, workers: int, servers: int = 1) -> None:
-        """workers: of each server. The first server is the one that is measured where nothing else is said."""
+    def __init__(self, workers: int, servers: int = 1, *, web_admin: bool = False) -> None:
+        """workers: of each server. The first server is the one that is measured where nothing else is said.
+
+        web_admin: with a dashboard? admin_password: of its user admin.
+        """
         self.workers = workers
+        self.has_web_admin = web_admin
+        self.admin_password = ''
         self.ports = [free_port() for _ in range(servers)]
         self._root = Path()
         self._server: Server | None = None
@@ -70,6 +76,10 @@ class Environment:
     @property
     def directory(self) -> ServerDirectory:
         return self.directories[0]
+
+    @property
+    def web_admin(self) -> WebAdminDirectory:
+        return WebAdminDirectory(self.path / 'web-admin')
 
     def start(self, cpu: int | None = None) -> Server:
         """Returns once it answers. cpu: the only one that it may use. Raises BenchError."""
@@ -122,7 +132,7 @@ class Environment:
         server, self._server = self._server, None
         if server is None:
             return
-        pids = [directory.running_pid() for directory in self.directories]
+        pids = [directory.running_pid() for directory in (*self.directories, self.web_admin)]
         processes = [process for pid in pids if pid for process in Server('', pid, 0, '').processes()]
         try:
             run([ZATO, 'stop', str(self.path)])
@@ -135,8 +145,11 @@ class Environment:
         return [psutil.Process(pid) for pid in sorted(int(name.partition('-')[2]) for name in names)]
 
     def _create(self) -> None:
-        command = [ZATO, 'quickstart', 'create', str(self.path), '--workers', str(self.workers), '--no-web-admin']
-        run([*command, '--servers', str(len(self.ports)), '--http-port', '0'])
+        command = [ZATO, 'quickstart', 'create', str(self.path), '--workers', str(self.workers)]
+        command += ['--web-admin-port', '0'] if self.has_web_admin else ['--no-web-admin']
+        shown = run([*command, '--servers', str(len(self.ports)), '--http-port', '0'])
+        if found := re.search(r'^Dashboard user: admin, password: (\S+)$', shown, re.MULTILINE):
+            self.admin_password = found[1]
         for directory, port in zip(self.directories, self.ports, strict=True):
             conf = directory.server_conf
             text = conf.read_text()
@@ -153,10 +166,11 @@ def _channel(path: str, service: str) -> list[dict[str, Any]]:
     return [{'action': 'create', **security}, {'action': 'create', **channel, 'data_format': 'json'}]
 
 
-def run(command: list[str]) -> None:
-    """Raises BenchError with what the command said."""
+def run(command: list[str]) -> str:
+    """Returns what the command said. Raises BenchError with that."""
     done = subprocess.run(
         command, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_TIMEOUT, check=False
     )
     if done.returncode:
         raise BenchError(f'{" ".join(command)} failed: {(done.stderr or done.stdout).strip()}')
+    return done.stdout

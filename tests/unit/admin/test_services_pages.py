@@ -119,6 +119,16 @@ def test_a_service_that_is_not_there_is_404(pages: Pages) -> None:
     assert 'There is no service nope' in answer.content.decode()
 
 
+@pytest.mark.parametrize('role', TABS)
+def test_admins_are_led_from_a_service_to_the_form_of_a_channel_for_it(pages: Pages, role: str) -> None:
+    know(pages)
+    address = '/zato/kind/channel-rest/create/?service=crm.get-customer'
+    assert (f'href="{address}"' in text_of(pages, '/zato/service/overview/crm.get-customer/', role)) == (role == 'admin')
+    if role == 'admin':
+        objects_of(pages.cluster)
+        assert '<option value="crm.get-customer" selected>' in text_of(pages, address, role)
+
+
 def test_a_service_that_is_not_deployed_has_an_overview(pages: Pages) -> None:
     problem = 'Not deployed: no active module has it'
     know(pages, service(is_deployed=False, number=0, path='', deployed='', problem=problem))

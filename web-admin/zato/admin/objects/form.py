@@ -25,13 +25,16 @@ from zato.common.exception import ZatoException
 
 @kind_page(get='create', post='create')
 def create(request: Request, kind: Kind) -> HttpResponseBase:
-    """With ?clone=ID the form has what that object has, but for secrets."""
+    """With ?clone=ID the form has what that object has, but for secrets; with ?<reference>=NAME it has that one."""
     if request.method == 'POST':
         return _save(request, kind, 0, 'created')
     values = defaults_of(kind)
     if clone := number_in(request.GET, 'clone'):
         values = values_of(kind, get_object(request.zato, kind, clone))
         values['name'] = f'{values["name"]} copy'
+    values.update(
+        (key, request.GET[key]) for key, declared in kind.references.items() if key in request.GET and not declared.is_many
+    )
     return _show(request, kind, None, values, None)
 
 

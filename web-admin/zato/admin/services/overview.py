@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpResponseBase
@@ -13,7 +14,7 @@ from django.views.decorators.http import require_POST
 from zato.admin.cluster import Calls
 from zato.admin.middleware.access import Request
 from zato.admin.outcome import tell
-from zato.admin.page import page
+from zato.admin.page import may, page
 from zato.admin.services.subject import service_page
 from zato.client.admin import ServerError
 from zato.common.config.kind import kinds
@@ -30,6 +31,7 @@ def show_overview(request: Request, name: str) -> HttpResponseBase:
     if settings is not None:
         context['form_address'] = reverse('object', args=['service', settings['id']])
     context['users'] = users_of(request.zato, name)
+    context['makers'] = _makers(name) if may(request.user.role, 'admin') else []
     context['version'] = _active_version(request.zato, subject.service or {})
     if 'workers' in request.GET and subject.service and subject.service['number']:
         context['receipt'] = _receipt(request.zato, name)
@@ -73,6 +75,17 @@ def users_of(zato: Calls, name: str) -> list[dict[str, Any]]:
                 shown = {key: item[key] for key in ('name', 'is_active', 'error')}
                 found.append({**shown, 'label': kind.label, 'address': reverse('object', args=[kind.slug, item['id']])})
     return found
+
+
+def _makers(name: str) -> list[tuple[str, str]]:
+    """(label of a kind whose objects lead to a service, address of the form that makes one for this service)."""
+    return [
+        (kind.label, f'{reverse("object-create", args=[kind.slug])}?{urlencode({field: name})}')
+        for kind in kinds().values()
+        if 'create' in kind.operations
+        for field, declared in kind.references.items()
+        if 'service' in declared.refers_to and not declared.is_many
+    ]
 
 
 def _receipt(zato: Calls, name: str) -> dict[str, Any]:
