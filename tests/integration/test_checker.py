@@ -20,8 +20,10 @@ print(json.dumps(answer))
 """
 
 
-def check(tmp_path: Path, changed: dict[str, str | bytes], others: dict[str, str | None] | None = None) -> Any:
-    """The answer about modules given as name → text. A text of None is a file that is lost."""
+def check(
+    tmp_path: Path, changed: dict[str, str | bytes], others: dict[str, str | None] | None = None, directory: str = '/s'
+) -> Any:
+    """The answer about modules given as name → text. A text of None is a file that is lost. directory: of users' files."""
 
     def texts(modules: Any) -> list[dict[str, str]]:
         found = []
@@ -29,7 +31,7 @@ def check(tmp_path: Path, changed: dict[str, str | bytes], others: dict[str, str
             copy = tmp_path / f'{name}.copy'
             if text is not None:
                 copy.write_bytes(text if isinstance(text, bytes) else text.encode())
-            found.append({'module': name, 'path': f'/s/{name}.py', 'text_path': str(copy)})
+            found.append({'module': name, 'path': f'{directory}/{name}.py', 'text_path': str(copy)})
         return found
 
     request = {'changed': texts(changed), 'others': texts(others or {}), 'limit': 10}
@@ -92,3 +94,13 @@ def test_what_fails_is_told_with_the_users_own_line(tmp_path: Path, text: str | 
     assert failure['error'].startswith(error)
     assert failure['line'] == line or not line
     assert 'importlib' not in failure['details'], 'a traceback begins with the file itself'
+
+
+def test_a_traceback_has_the_lines_that_were_imported_and_not_those_that_lie_at_their_path(tmp_path: Path) -> None:
+    for name in ('rates', 'user'):
+        (tmp_path / f'{name}.py').write_text('an_earlier_version()\n' * 3)
+    changed = {'rates': 'def rate():\n    return 1 / 0\n', 'user': 'import rates\nRATE = rates.rate()\n'}
+    details = check(tmp_path, changed, directory=str(tmp_path))['failure']['details']
+    assert 'RATE = rates.rate()' in details
+    assert 'return 1 / 0' in details
+    assert 'an_earlier_version' not in details

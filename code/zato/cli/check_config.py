@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -15,7 +14,7 @@ from zato.cli.component import PATH, component_of, components_of
 from zato.cli.error import FAILED, CommandError
 from zato.cli.odb import address_of_server
 from zato.common.component import ComponentDirectory, ServerDirectory, WebAdminDirectory
-from zato.common.config.bind import parse_bind
+from zato.common.config.bind import check_free
 from zato.common.config.pickup_conf import read_pickup_conf
 from zato.common.config.reader import read_conf, read_server_conf
 from zato.common.config.secrets import Secrets
@@ -69,7 +68,7 @@ def _problems_of_server(server: ServerDirectory) -> list[str]:
         if conf.crypto.use_tls:
             server_context(conf.crypto, server.repo)
         if not server.running_pid():
-            _check_port(conf.main.gunicorn_bind)
+            check_free(conf.main.gunicorn_bind, server.server_conf)
 
     def check_odb() -> None:
         from zato.common.odb.cluster import read_cluster
@@ -105,7 +104,7 @@ def _problems_of_web_admin(dashboard: WebAdminDirectory) -> list[str]:
         if conf.crypto.ca_certs_location:
             calling_context(dashboard.repo / conf.crypto.ca_certs_location)
         if not dashboard.running_pid():
-            _check_port(conf.main.gunicorn_bind)
+            check_free(conf.main.gunicorn_bind, dashboard.web_admin_conf)
 
     _attempt(read_with_secrets, problems)
     if dashboard.database.exists():
@@ -120,17 +119,3 @@ def _check_database(file: Path) -> None:
             connection.execute('SELECT count(*) FROM sqlite_master')
     except sqlite3.Error as e:
         raise ConfigError(f'the database of users cannot be opened: {e}', path=str(file)) from None
-
-
-def _check_port(bind: str) -> None:
-    try:
-        host, port = parse_bind(bind)
-    except ValueError as e:
-        raise CommandError(str(e)) from None
-    family = socket.AF_INET6 if ':' in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            sock.bind((host, port))
-        except OSError as e:
-            raise CommandError(f'[main] gunicorn_bind={bind}: {e.strerror}') from None

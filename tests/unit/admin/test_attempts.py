@@ -117,3 +117,13 @@ def test_what_is_old_goes(counts: Any, clock: Clock) -> None:
     clock.go(days=2)
     counts.of_name('jane')
     assert rows().count() == 1
+
+
+def test_a_clock_that_was_ahead_keeps_nobody_out_once_it_is_right(counts: Any, clock: Clock) -> None:
+    clock.go(days=400)
+    for _ in range(3):
+        counts.of_name('jane')
+        counts.of_address('10.0.0.1')
+    clock.go(days=-400)
+    assert counts.of_name('jane').wait == 0
+    assert counts.of_address('10.0.0.1').wait == 0

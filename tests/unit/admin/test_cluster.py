@@ -164,6 +164,14 @@ def test_what_one_server_cannot_say_is_asked_of_the_next(said: bytes) -> None:
         assert cluster.on_behalf_of('joe', 'viewer').ask('a.service') == 'here'
 
 
+def test_what_one_server_refuses_after_a_long_wait_is_asked_of_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster_module, 'LONG', 0.0)
+    away = refuses('503 Service Unavailable', 'The ODB is away')
+    with servers(away, says('here')) as (cluster, (_, server2)), pytest.raises(ServerError, match='ODB'):
+        cluster.on_behalf_of('joe', 'viewer').ask('a.service')
+    assert server2.asked == []
+
+
 def test_what_none_can_say_is_told_as_the_first_one_has() -> None:
     stops = refuses('503 Service Unavailable', 'It stops')
     with servers(http(b'<html>'), stops) as (cluster, _), pytest.raises(ServerError) as raised:

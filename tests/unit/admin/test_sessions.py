@@ -167,3 +167,12 @@ def test_a_path_cannot_make_up_a_line_of_the_log(pages: Pages, caplog: Any) -> N
     pages.client().get('/a%0A127.0.0.1%20-%20GET%20/made-up\u2028x')
     [line] = [record.getMessage() for record in caplog.records if record.name == 'zato_access_log']
     assert '"GET /a%0A127.0.0.1%20-%20GET%20/made-up%E2%80%A8x" 404' in line
+
+
+@pytest.mark.parametrize(
+    ('bind', 'name'), [('0.0.0.0:8183', 'zato_session'), ('[::]:8283', 'zato_session_8283'), ('0.0.0.0:0', 'zato_session')]
+)
+def test_dashboards_on_one_host_have_cookies_of_their_own(bind: str, name: str) -> None:
+    from zato.admin.django_settings import cookie_name
+
+    assert cookie_name('zato_session', bind) == name

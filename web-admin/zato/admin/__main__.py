@@ -11,6 +11,7 @@ from pathlib import Path
 from zato.admin.cluster import Cluster, make_server
 from zato.admin.runtime import Runtime, set_runtime
 from zato.common.component import AlreadyRunning, WebAdminDirectory, read_info
+from zato.common.config.bind import check_free
 from zato.common.config.env_file import read_env_file
 from zato.common.config.secrets import Secrets
 from zato.common.config.web_admin_conf import WebAdminConf, read_web_admin_conf
@@ -75,6 +76,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         conf = set_up(directory)
         if conf.crypto.use_tls:  # gunicorn would tell of what is wrong with them only when a browser comes
             own_context(directory.repo / conf.crypto.cert_location, directory.repo / conf.crypto.priv_key_location)
+        check_free(conf.main.gunicorn_bind, directory.web_admin_conf)  # gunicorn would not say what is wrong
         from zato.admin.serving import Dashboard
 
         Dashboard(conf, directory, report).run()

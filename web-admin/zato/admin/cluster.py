@@ -31,7 +31,8 @@ _AWAY = 10.0  #: seconds that a server which did not answer is asked after the o
 WAIT_FOR_OTHERS = 2.0  #: seconds that a call which may take long waits until fewer others are being made
 _MOST_SIZE = 64_000_000  #: bytes of an answer
 _USUAL = 30.0  #: seconds that a call may take
-_READ = 5.0  #: seconds that a read may take
+_READ = 6.0  #: seconds that a read may take; a server gives up after 5 if it cannot connect to the ODB
+LONG = 2.0  #: seconds; a server that refuses a read after them has waited for something that others wait for too
 #: HTTP status codes of answers that all servers of the cluster would give.
 _FINAL = (400, 403, 404, 409)
 _PATIENCE = 5.0  #: seconds that an answer may take longer than the service
@@ -210,12 +211,13 @@ class Calls:
         failed = []
         end = monotonic() + 2 * timeout  # if two servers hang, it may be what all of them need that does
         for candidate in self._cluster.by_likelihood():
-            if monotonic() > end:
+            start = monotonic()
+            if start > end:
                 break
             try:
                 return self._call(candidate, client, service, payload, {}).payload
             except ServerError as e:
-                if e.http_status in _FINAL:
+                if e.http_status in _FINAL or monotonic() - start > LONG:
                     raise
                 refused.append(e)
             except ServerUnreachable as e:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import django
 from django.conf import settings
 
+from zato.common.config.bind import parse_bind
+from zato.common.config.web_admin_conf import Main, WebAdminConf
 from zato.common.version import version
-
-if TYPE_CHECKING:
-    from zato.common.config.web_admin_conf import WebAdminConf
 
 _HERE = Path(str(files('zato.admin')))
 _DATABASE_WAIT = 3  #: seconds; more of them would hold all threads while another program holds the database
@@ -77,11 +76,9 @@ _FIXED: Mapping[str, Any] = {
     'AUTH_USER_MODEL': 'accounts.User',
     'MESSAGE_STORAGE': 'django.contrib.messages.storage.session.SessionStorage',
     'SESSION_ENGINE': 'zato.admin.accounts.session_store',
-    'SESSION_COOKIE_NAME': 'zato_session',
     'SESSION_COOKIE_HTTPONLY': True,
     'SESSION_COOKIE_SAMESITE': 'Lax',
     'SESSION_EXPIRE_AT_BROWSER_CLOSE': True,
-    'CSRF_COOKIE_NAME': 'zato_csrf',
     'CSRF_COOKIE_HTTPONLY': True,
     'CSRF_COOKIE_SAMESITE': 'Lax',
     'CSRF_FAILURE_VIEW': 'zato.admin.errors.csrf_failed',
@@ -107,6 +104,12 @@ def set_up(conf: WebAdminConf, database: Path, secret_key: str) -> None:
     django.setup(set_prefix=False)
 
 
+def cookie_name(name: str, bind: str) -> str:
+    """Browsers send cookies of a host to all of its ports, and there may be a dashboard at each."""
+    port = parse_bind(bind)[1]
+    return name if port in (0, parse_bind(Main().gunicorn_bind)[1]) else f'{name}_{port}'
+
+
 def _settings(conf: WebAdminConf, database: Path, secret_key: str) -> dict[str, Any]:
     is_https = conf.crypto.use_tls
     return {
@@ -121,6 +124,8 @@ def _settings(conf: WebAdminConf, database: Path, secret_key: str) -> dict[str, 
                 'OPTIONS': {'timeout': _DATABASE_WAIT, 'transaction_mode': 'IMMEDIATE'},
             }
         },
+        'SESSION_COOKIE_NAME': cookie_name('zato_session', conf.main.gunicorn_bind),
+        'CSRF_COOKIE_NAME': cookie_name('zato_csrf', conf.main.gunicorn_bind),
         'SESSION_COOKIE_AGE': int(conf.security.session_max),
         'SESSION_COOKIE_SECURE': is_https,
         'CSRF_COOKIE_SECURE': is_https,

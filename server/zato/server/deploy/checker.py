@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import ctypes
 import json
+import linecache
 import logging
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from importlib.util import decode_source
 from pathlib import Path
 from socket import AF_UNIX, SOCK_STREAM, socket
 from time import monotonic
@@ -259,8 +262,17 @@ def _import_all(request: dict[str, Any], options: CompileOptions | None) -> dict
             module = loader.import_offered(source)
             checked.append(asdict(_describe(module, source, options)))
         except BaseException as e:  # whatever users' code raises, SystemExit included, is the answer
+            _remember_lines([sources[other.path] for other in changed])
             return {'failure': asdict(describe_error(e, item.path))}
     return {'checked': checked}
+
+
+def _remember_lines(sources: Iterable[Source]) -> None:
+    """Of what was imported, for tracebacks; other lines may lie at its path."""
+    for source in sources:
+        with suppress(OSError, SyntaxError, UnicodeDecodeError):
+            lines = decode_source(source.text).splitlines(keepends=True)
+            linecache.cache[source.path] = len(source.text), None, lines, source.path
 
 
 def _describe(module: ModuleType, source: Source, options: CompileOptions | None) -> Checked:

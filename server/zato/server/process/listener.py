@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import errno
-import os
 import socket
 import struct
 import sys
@@ -12,7 +10,7 @@ from typing import Any
 
 from gunicorn import sock as gunicorn_sock
 
-from zato.common.exception import ConfigError
+from zato.common.config.bind import not_bound
 from zato.server.process.settings import Settings, bind_address
 
 _SO_ATTACH_FILTER = 26
@@ -34,7 +32,7 @@ def bind(settings: Settings, cfg: Any, log: Any) -> list[Any]:
     try:
         listener = make((host, port), cfg, log)
     except OSError as e:
-        raise ConfigError(_explain(e, host, port), path=str(directory.server_conf)) from e
+        raise not_bound(e, host, port, directory.server_conf) from e
     name = listener.getsockname()
     directory.address.write_text(f'{name[0]}:{name[1]}\n', encoding='utf-8')
     return [listener]
@@ -54,11 +52,3 @@ def refuse_new(listeners: list[Any]) -> None:
         listener.setsockopt(
             socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack('@HP', len(_DROP_SYN), ctypes.addressof(program))
         )
-
-
-def _explain(e: OSError, host: str, port: int) -> str:
-    if e.errno == errno.EADDRINUSE:
-        return f'port {port} is in use; stop what uses it or change [main] gunicorn_bind'
-    if e.errno == errno.EACCES:
-        return f'user {os.getuid()} may not listen on port {port}; change [main] gunicorn_bind'
-    return f'cannot listen on {host}:{port}: {e.strerror or e}; change [main] gunicorn_bind'

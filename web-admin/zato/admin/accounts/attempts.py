@@ -99,6 +99,8 @@ def _row(key: str, now: datetime) -> LogInFailures:
     if row is None:
         _make_room(now)
         row = LogInFailures(key=key, until=now)
+    if row.until > now + timedelta(seconds=LONGEST_LOCKOUT):  # the clock was ahead then
+        row.count, row.until = 0, now
     return row
 
 
