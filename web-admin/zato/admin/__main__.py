@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import sys
@@ -64,6 +65,7 @@ def set_up(directory: WebAdminDirectory) -> WebAdminConf:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
+    gc.disable()  # until all is imported: it would look for garbage among classes again and again
     report = StartReport(arguments.ready_fd)
     try:
         directory = _directory(arguments.path)

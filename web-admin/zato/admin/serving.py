@@ -84,6 +84,7 @@ class Dashboard(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             get_template(str(file.relative_to(templates)))  # compiled once, for all workers
         gc.collect()
         gc.freeze()  # workers share these pages
+        gc.enable()
         return application
 
     def _when_ready(self, arbiter: Any) -> None:

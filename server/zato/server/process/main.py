@@ -73,6 +73,7 @@ def _run(arguments: argparse.Namespace, report: StartReport) -> None:
     application = ServerApplication(settings, report, to_stdout=arguments.fg)
     gc.collect()
     gc.freeze()  # so that collecting garbage in workers does not write to memory that they share with the arbiter
+    gc.enable()
     application.run()
 
 
