@@ -13,6 +13,7 @@ from zato.admin.cluster import Failure, Server
 from zato.admin.middleware.problems import explain
 from zato.admin.wording import in_labels, parts_of_title
 from zato.client.admin import Answer
+from zato.common import alarm
 
 #: Seconds that a page waits for a server. A server waits 2 seconds for a worker of its own that hangs.
 PATIENCE = 3.0
@@ -23,14 +24,10 @@ _IF_AWAY = 'Start the server if it does not run, and look into its server.log.'
 _TITLES: Mapping[str, str] = {'deploy': 'Not deployed:', 'module': 'Module not loaded:', 'watch': 'Not watched:'}
 
 
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """since: when it began."""
+class Alarm(alarm.Alarm):
+    """As people read it."""
 
-    subject: str
-    what: str
-    what_to_do: str
-    since: str
+    __slots__ = ()
 
     @property
     def title(self) -> str:
@@ -146,8 +143,8 @@ class State:
         """Each once, with the processes of the workers that have it."""
         found: dict[tuple[str, str], tuple[Alarm, list[int]]] = {}
         for worker in self.workers:
-            for alarm in worker.alarms:
-                found.setdefault((alarm.subject, alarm.what), (alarm, []))[1].append(worker.pid)
+            for each in worker.alarms:
+                found.setdefault((each.subject, each.what), (each, []))[1].append(worker.pid)
         return list(found.values())
 
     @property
@@ -235,5 +232,5 @@ def _read_worker(raw: Mapping[str, Any], last_event: int | None) -> Worker:
         modules=int(raw['module_count']),
         module_problems=[(str(module['module']), str(module['error'])) for module in raw['modules'] if module['error']],
         alarm_count=int(raw['alarm_count']),
-        alarms=[Alarm(*(str(alarm[key]) for key in ('subject', 'what', 'what_to_do', 'since'))) for alarm in raw['alarms']],
+        alarms=[Alarm(*(str(told[key]) for key in ('subject', 'what', 'what_to_do', 'since'))) for told in raw['alarms']],
     )
