@@ -18,6 +18,7 @@ from hypothesis import settings
 from tests.support.postgresql import PostgreSQL
 from zato.common.odb.address import ODBAddress
 from zato.common.odb.migrations import runner
+from zato.common.pubsub.schema import store_address
 
 PREAMBLE = """
 import json, sys
@@ -59,7 +60,7 @@ def postgresql_template(postgresql: PostgreSQL) -> str:
 
 @pytest.fixture(scope='session')
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file that has the schema."""
+    """A file that has the schema; beside it is the one that messages are in."""
     path = tmp_path_factory.mktemp('odb') / 'with_schema.db'
     runner.upgrade(ODBAddress(engine='sqlite', db_name=str(path)))
     return path
@@ -75,9 +76,11 @@ def odb_engine(request: pytest.FixtureRequest) -> str:
 def odb_address(odb_engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ODBAddress]:
     """A new ODB with its schema."""
     if odb_engine == 'sqlite':
-        path = tmp_path / 'zato.db'
-        shutil.copy(request.getfixturevalue('sqlite_template'), path)
-        yield ODBAddress(engine='sqlite', db_name=str(path))
+        template = ODBAddress(engine='sqlite', db_name=str(request.getfixturevalue('sqlite_template')))
+        address = ODBAddress(engine='sqlite', db_name=str(tmp_path / 'zato.db'))
+        for made, copy in ((template, address), (store_address(template), store_address(address))):
+            shutil.copy(made.db_name, copy.db_name)
+        yield address
     else:
         template = request.getfixturevalue('postgresql_template')
         yield from _in_postgresql(request.getfixturevalue('postgresql'), template)

@@ -268,7 +268,8 @@ def test_quickstart_makes_the_layout_that_users_know(tmp_path: Path) -> None:
     server = tmp_path / 'qs' / 'server1'
     for name in ('server.conf', 'logging.conf', 'secrets.conf', 'pickup.conf', 'user.conf'):
         assert (server / 'config/repo' / name).is_file()
-    assert (server / 'logs/ibm-mq.log').is_file()
+    for name in ('server.log', 'ibm-mq.log', 'pubsub.log'):
+        assert (server / 'logs' / name).is_file()
     assert (server / 'pickup/incoming/services/demo.py').is_file()
     dashboard = tmp_path / 'qs' / 'web-admin'
     for name in ('web-admin.conf', 'logging.conf', 'secrets.conf'):

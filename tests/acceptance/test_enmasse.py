@@ -37,7 +37,8 @@ channel_rest:
 outgoing_rest:
   - {name: crm, address: "http://127.0.0.1:1", security_name: bearer, timeout: 1.5, tls_verify: "False"}
 """
-EMPTY = ''.join(f'{section}: []\n' for section in ('security', 'security_groups', 'channel_rest', 'outgoing_rest'))
+SECTIONS = 'security security_groups channel_rest outgoing_rest pubsub_subscription pubsub_endpoint pubsub_topic'
+EMPTY = ''.join(f'{section}: []\n' for section in SECTIONS.split())
 
 
 def enmasse(environment: Environment, *arguments: Any, code: int = 0, env: dict[str, str] | None = None) -> Result:
@@ -129,6 +130,7 @@ def test_an_example_is_refused_whole_and_imports_twice_without_sections_of_later
     if later:
         assert export(empty) == before
     empty.deploy('crm.py', service_file(name='api.user.get-details'))
+    empty.deploy('audit.py', service_file(name='audit.store'))
     import_(empty, tmp_path / 'cut' / name, env=VARIABLES)
     first = export(empty)
     assert set(yaml.safe_load(first)) == kept  # nothing of a file of which nothing is left
@@ -337,3 +339,30 @@ def test_files_that_may_not_be_read_are_told_of(empty: Environment, tmp_path: Pa
     err = import_(empty, tmp_path / 'a.yaml', code=15).err
     assert f'{tmp_path}/a.yaml:1: {tmp_path}/b.yaml: {os.strerror(40)}' in err
     assert 'the name must end in' in err
+
+
+TOPICS = """
+pubsub_topic: [{name: /a}, {name: /b}, {name: /c}]
+pubsub_endpoint: [{name: e, topic_patterns: "sub=/*"}]
+pubsub_subscription: [{name: s, endpoint_name: e, delivery_method: pull, topic_list: [%s]}]
+"""
+
+
+def test_subscriptions_stay_what_they_are_when_their_item_gets_more_topics_or_fewer(
+    empty: Environment, tmp_path: Path
+) -> None:
+    """Their messages are theirs."""
+    keys: dict[str, str] = {}
+    for topics, names in (
+        ('/a', {'s': '/a'}),
+        ('/a, /b', {'s /a': '/a', 's /b': '/b'}),
+        ('/b, /a, /c', {'s /a': '/a', 's /b': '/b', 's /c': '/c'}),
+        ('/c', {'s': '/c'}),
+    ):
+        write(tmp_path, {'topics.yaml': TOPICS % topics})
+        import_(empty, tmp_path / 'topics.yaml', '--delete-missing')
+        found = yaml.safe_load(export(empty))['pubsub_subscription']
+        assert {item['name']: item['topic'] for item in found} == names
+        for item in found:
+            assert keys.setdefault(item['topic'], item['sub_key']) == item['sub_key']
+        assert enmasse(empty, '--drift', tmp_path / 'topics.yaml').out.startswith('The running configuration is what')

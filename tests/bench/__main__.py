@@ -13,8 +13,12 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType, ModuleType
+from typing import Final
 
 from tests.bench.processes import ROOT, BenchError
+from tests.bench.pubsub_rabbitmq import PROGRAM
+
+_MODULES: Final = ('fastapi', 'huey', 'pika', 'procrastinate', 'psutil', 'requests', 'uvicorn', 'uvloop')
 
 
 def main() -> int:
@@ -31,6 +35,13 @@ def main() -> int:
         latency,
         memory,
         outgoing_rest,
+        pubsub_deliver,
+        pubsub_fsync,
+        pubsub_latency,
+        pubsub_postgresql,
+        pubsub_publish,
+        pubsub_rest,
+        pubsub_restart,
         rest_echo,
         rest_model,
         rest_rich,
@@ -59,6 +70,13 @@ def main() -> int:
             configuration,
             dashboard,
             memory,
+            pubsub_publish,
+            pubsub_deliver,
+            pubsub_latency,
+            pubsub_rest,
+            pubsub_restart,
+            pubsub_fsync,
+            pubsub_postgresql,
         )
     }
     arguments = _parse(list(benchmarks))
@@ -93,7 +111,9 @@ def _missing() -> list[str]:
     found = []
     if not shutil.which('wrk') or not shutil.which('taskset'):
         found.append('wrk and taskset (scripts/system-packages bench)')
-    modules = [name for name in ('fastapi', 'psutil', 'requests', 'uvicorn', 'uvloop') if find_spec(name) is None]
+    if not PROGRAM.exists():
+        found.append('RabbitMQ (scripts/system-packages bench)')
+    modules = [name for name in _MODULES if find_spec(name) is None]
     if modules:
         found.append(f"{', '.join(modules)} (.venv/bin/pip install -e '.[bench]')")
     return found

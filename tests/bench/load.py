@@ -63,11 +63,13 @@ class Round:
         return {**vars(self), 'per_cpu_second': round(self.per_cpu_second), 'per_second': round(self.per_second)}
 
 
-def wrk_round(server: Server, seconds: int, cpu: int | None, others: list[Server] | None = None) -> Round:
-    """One round with 32 keep-alive clients. others: servers that run beside it, idle. Raises BenchError."""
+def wrk_round(
+    server: Server, seconds: int, cpu: int | None, others: list[Server] | None = None, *, clients: int = CLIENTS
+) -> Round:
+    """One round with keep-alive clients. others: servers that run beside it, idle. Raises BenchError."""
     meter = CPUMeter(server, *(others or []))
     before, load_before = server.cpu_seconds(), _of_children()
-    result = _wrk(server, seconds, cpu)
+    result = _wrk(server, seconds, cpu, clients)
     used, load_used = server.cpu_seconds() - before, _of_children() - load_before
     if result['errors'] or not result['requests']:
         raise BenchError(f'{server.name}: {result["errors"]} of {result["requests"]} requests failed')
@@ -89,7 +91,7 @@ def _of_children() -> float:
     return times.children_user + times.children_system
 
 
-def _wrk(server: Server, seconds: int, cpu: int | None) -> dict[str, Any]:
+def _wrk(server: Server, seconds: int, cpu: int | None, clients: int) -> dict[str, Any]:
     headers = {'Content-Type': 'application/json', **server.headers}
     script = _SCRIPT % {
         'path': json.dumps(server.path),
@@ -99,7 +101,7 @@ def _wrk(server: Server, seconds: int, cpu: int | None) -> dict[str, Any]:
     with tempfile.NamedTemporaryFile('w', suffix='.lua') as file:
         file.write(script)
         file.flush()
-        options = ['-t1', f'-c{CLIENTS}', f'-d{seconds}s', '-s', file.name]
+        options = ['-t1', f'-c{clients}', f'-d{seconds}s', '-s', file.name]
         out = _output(pinned(['wrk', *options, f'http://127.0.0.1:{server.port}'], cpu), seconds)
     result: dict[str, Any] = json.loads(out.splitlines()[-1])
     return result

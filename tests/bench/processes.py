@@ -92,7 +92,7 @@ def is_listening(port: int) -> bool:
 
 
 @contextmanager
-def started(name: str, command: list[str], port: int, path: str, cpu: int, **variables: str) -> Iterator[Server]:
+def started(name: str, command: list[str], port: int, path: str, cpu: int | None, **variables: str) -> Iterator[Server]:
     """A server run by `command`, up to the end of the block. variables: more of its environment.
 
     Raises BenchError if it does not listen.

@@ -30,6 +30,10 @@ _PACKAGES = (
     'uvloop',
     'fastapi',
     'pydantic',
+    'pika',
+    'huey',
+    'procrastinate',
+    'psycopg',
     'psutil',
 )
 

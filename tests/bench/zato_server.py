@@ -21,6 +21,7 @@ from tests.bench.processes import BIN, ROOT, BenchError, Server, end_processes, 
 from zato.cli.component import client_of
 from zato.common.component import ServerDirectory, WebAdminDirectory
 from zato.common.config.secrets import Secrets
+from zato.common.odb.address import ODBAddress
 
 ZATO = str(BIN / 'zato')
 SERVICES = ROOT / 'tests' / 'bench' / 'services'
@@ -34,13 +35,14 @@ _TIMEOUT = 60.0  #: seconds that a command may take
 class Environment:
     """Created on entering the block; stopped and removed at its end."""
 
-    def __init__(self, workers: int, servers: int = 1, *, web_admin: bool = False) -> None:
+    def __init__(self, workers: int, servers: int = 1, *, web_admin: bool = False, odb: ODBAddress | None = None) -> None:
         """workers: of each server. The first server is the one that is measured where nothing else is said.
 
-        web_admin: with a dashboard? admin_password: of its user admin.
+        web_admin: with a dashboard? admin_password: of its user admin. odb: an empty PostgreSQL database, else it is SQLite.
         """
         self.workers = workers
         self.has_web_admin = web_admin
+        self._odb = odb
         self.admin_password = ''
         self.ports = [free_port() for _ in range(servers)]
         self._root = Path()
@@ -66,6 +68,11 @@ class Environment:
         return self._root / 'qs'
 
     @property
+    def pubsub_db(self) -> Path:
+        """Where messages are, unless the ODB is PostgreSQL."""
+        return self.path / 'pubsub.db'
+
+    @property
     def port(self) -> int:
         return self.ports[0]
 
@@ -81,9 +88,9 @@ class Environment:
     def web_admin(self) -> WebAdminDirectory:
         return WebAdminDirectory(self.path / 'web-admin')
 
-    def start(self, cpu: int | None = None) -> Server:
-        """Returns once it answers. cpu: the only one that it may use. Raises BenchError."""
-        run(pinned([ZATO, 'start', str(self.path)], cpu))
+    def start(self, cpu: int | None = None, **variables: str) -> Server:
+        """Returns once it answers. cpu: the only one that it may use. variables: of its environment. Raises BenchError."""
+        run(pinned([ZATO, 'start', str(self.path)], cpu), **variables)
         return self.running()
 
     def running(self) -> Server:
@@ -139,6 +146,14 @@ class Environment:
         finally:
             end_processes([process for process in processes if process.is_running()])
 
+    def kill(self) -> None:
+        """kill -9 of all processes of the measured server. Without effect if it does not run."""
+        server, self._server = self._server, None
+        processes = server.processes() if server is not None else []
+        for process in processes:
+            process.kill()
+        psutil.wait_procs(processes)
+
     def worker_processes(self) -> list[psutil.Process]:
         """By pid, from the names of their sockets."""
         names = [path.stem for item in self.directories for path in (item.work / 'ipc').glob('worker-*.sock')]
@@ -147,7 +162,13 @@ class Environment:
     def _create(self) -> None:
         command = [ZATO, 'quickstart', 'create', str(self.path), '--workers', str(self.workers)]
         command += ['--web-admin-port', '0'] if self.has_web_admin else ['--no-web-admin']
-        shown = run([*command, '--servers', str(len(self.ports)), '--http-port', '0'])
+        variables = {}
+        if self._odb is not None:
+            odb = self._odb
+            command += ['--odb-type', odb.engine, '--odb-db-name', odb.db_name, '--odb-host', odb.host]
+            command += ['--odb-port', str(odb.port), '--odb-user', odb.username]
+            variables['ZATO_ODB_PASSWORD'] = odb.password
+        shown = run([*command, '--servers', str(len(self.ports)), '--http-port', '0'], **variables)
         if found := re.search(r'^Dashboard user: admin, password: (\S+)$', shown, re.MULTILINE):
             self.admin_password = found[1]
         for directory, port in zip(self.directories, self.ports, strict=True):
@@ -166,10 +187,11 @@ def _channel(path: str, service: str) -> list[dict[str, Any]]:
     return [{'action': 'create', **security}, {'action': 'create', **channel, 'data_format': 'json'}]
 
 
-def run(command: list[str]) -> str:
-    """Returns what the command said. Raises BenchError with that."""
+def run(command: list[str], **variables: str) -> str:
+    """Returns what the command said. variables: more of its environment. Raises BenchError with what it said."""
+    env = {**environment(), **variables}
     done = subprocess.run(
-        command, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_TIMEOUT, check=False
+        command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_TIMEOUT, check=False
     )
     if done.returncode:
         raise BenchError(f'{" ".join(command)} failed: {(done.stderr or done.stdout).strip()}')

@@ -30,6 +30,8 @@ EXAMPLES: Mapping[str, list[str]] = {
     'cors_origins': ['*', 'https://a.example\nnull'],
     'rate_limit_def': ['*=1/m', '# none\n10.0.0.0/8=100/h\n\n*=*'],
     'extra_fields': ['a=b\n\n  c = d', 'on=yes'],
+    'topic_patterns': ['pub=/*', 'pub=/a b/*\n\n sub = /é/**'],
+    'sub_key': ['zpsk.rest.0123', 'zpsk.srv.a-b_c'],
 }
 
 AWKWARD = st.sampled_from(
@@ -111,7 +113,8 @@ def _is_valid(declared: Field, raw: Any) -> bool:
 @st.composite
 def exported(draw: st.DrawFn, kind: Kind) -> dict[str, Any]:
     """An object as zato.config.export has it."""
-    wanted = [name for name, declared in kind.fields.items() if declared.is_required or draw(st.booleans())]
+    able = {name: declared for name, declared in kind.fields.items() if not declared.is_read_only}
+    wanted = [name for name, declared in able.items() if declared.is_required or draw(st.booleans())]
     return as_exported(
         kind, draw(names()), {name: draw(values(kind.fields[name])) for name in wanted}, is_active=draw(st.booleans())
     )

@@ -38,10 +38,13 @@ _SETTINGS = {
 class PostgreSQL:
     """It runs once it is made, until it is closed or the process that made it ends, however that ends.
 
-    It never calls fsync: what is committed survives `kill -9` of it, but it would not survive a crash of the host.
+    By its settings here it never calls fsync: what is committed survives `kill -9` of it, but it would not survive a crash
+    of the host.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: str) -> None:
+        """settings: of PostgreSQL, instead of those that are good for tests."""
+        self._settings = settings
         self._programs = _programs()
         self._password = secrets.token_hex(8)
         self._process: subprocess.Popen[bytes] | None = None
@@ -61,7 +64,7 @@ class PostgreSQL:
     def start(self) -> None:
         """Without effect if it runs."""
         if self._process is None:
-            settings = [f'--{name}={value}' for name, value in {**_SETTINGS, 'port': self.port}.items()]
+            settings = [f'--{name}={value}' for name, value in {**_SETTINGS, **self._settings, 'port': self.port}.items()]
             command = [*_setpriv(), str(self._programs / 'postgres'), '-D', str(self._data), *settings]
             with self._log.open('ab') as log:
                 self._process = subprocess.Popen(
@@ -73,6 +76,11 @@ class PostgreSQL:
                     start_new_session=True,
                 )
             eventually(self._is_ready, 'the start of PostgreSQL')
+
+    @property
+    def pid(self) -> int:
+        """Of the process that started all others of it, 0 if it does not run."""
+        return self._process.pid if self._process is not None else 0
 
     def stop(self, mode: Literal['fast', 'immediate'] = 'fast') -> None:
         """Connections are closed. Without effect if it does not run."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,7 @@ import click
 from zato.cli.component import PATH, call
 from zato.cli.error import NO_OPTIONS, CommandError
 from zato.cli.kind_option import kind_named
-from zato.cli.output import format_option, show
-
-_ODD = re.compile(r'[\x00-\x08\x0b-\x1f\x7f-\x9f]')
+from zato.cli.output import format_option, printable, show
 
 
 @click.command('audit-log')
@@ -69,10 +66,5 @@ def _text(message: Mapping[str, Any]) -> str:
     notes = [message['encoding']] if message['encoding'] != 'text' else []
     notes += ['cut off'] if message['is_cut'] else []
     notes += [f'data left out, see --before-id {message["id"] + 1}'] if message['is_left_out'] else []
-    line = '  '.join(_printable(part) for part in (*parts, *(f'({note})' for note in notes)) if part)
-    return f'{line}\n{_printable(message["data"])}' if message['data'] else line
-
-
-def _printable(text: str) -> str:
-    """What has been sent by anybody must not speak to a terminal."""
-    return _ODD.sub(lambda odd: f'\\x{ord(odd[0]):02x}', text.replace('\r\n', '\n'))
+    line = '  '.join(printable(part) for part in (*parts, *(f'({note})' for note in notes)) if part)
+    return f'{line}\n{printable(message["data"])}' if message['data'] else line

@@ -28,7 +28,7 @@ _OF_SERVER = (
     'work/hot-deploy',
 )
 _OF_WEB_ADMIN = ('config/repo', 'logs', 'work')
-_LOGS_OF_SERVER = ('server.log', 'http_access.log', 'ibm-mq.log')
+_LOGS_OF_SERVER = ('server.log', 'http_access.log', 'ibm-mq.log', 'pubsub.log')
 _LOGS_OF_WEB_ADMIN = ('web-admin.log', 'access.log')
 
 

@@ -63,8 +63,17 @@ class _Wanted:
     def missing_in(self, exported: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
         """(kind, name) of the server's objects that the file's sections do not have."""
         kinds = {kind.name for kind in self.reader.kinds}
-        found = [(item['kind'], item['name']) for item in exported]
+        found = [(item['kind'], item['name']) for item in exported if not self._has_under_other_name(item)]
         return [key for key in found if key[0] in kinds and key not in self.items and self.reader.is_name_included(key[1])]
+
+    def _has_under_other_name(self, exported: Mapping[str, Any]) -> bool:
+        """Is it one of the objects that get the names which the file has for them?"""
+        fields = find_kind(exported['kind']).same_by
+        wanted = {name: exported['settings'].get(name) for name in fields}
+        return any(wanted.values()) and any(
+            item.kind.name == exported['kind'] and {name: item.value_of(name) for name in fields} == wanted
+            for item in self.items.values()
+        )
 
     def down_in(self, exported: Iterable[Mapping[str, Any]]) -> dict[str, str]:
         """Title → why, of the file's objects that the server cannot use."""

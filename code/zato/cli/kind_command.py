@@ -46,7 +46,7 @@ def command_in(group: str, name: str) -> click.Command | None:
     if found is None:
         return None
     kind, action = found
-    return _create_command(kind, name) if action == 'create' else _delete_command(kind, name)
+    return create_command(kind, name) if action == 'create' else delete_command(kind, name)
 
 
 def summary(kind: Kind, action: Action) -> str:
@@ -85,7 +85,8 @@ def change_password(
     _answer(lambda: call(path, service, {**which, 'password1': new, 'password2': new}))
 
 
-def _create_command(kind: Kind, name: str) -> click.Command:
+def create_command(kind: Kind, name: str) -> click.Command:
+    """Creates an object of the kind from options."""
     inlines = _inlines(kind)
 
     def create(path_argument: Path | None, path_option: Path | None, **values: Any) -> None:
@@ -111,7 +112,8 @@ def _create_command(kind: Kind, name: str) -> click.Command:
     return click.Command(name, callback=create, params=params, help=f'{summary(kind, "create")} {kind.help}')
 
 
-def _delete_command(kind: Kind, name: str) -> click.Command:
+def delete_command(kind: Kind, name: str) -> click.Command:
+    """Deletes an object of the kind by `--id` or `--name`."""
     def remove(path_argument: Path | None, path_option: Path | None, id: str | None, name: str | None) -> None:
         path = _one_path(path_argument, path_option)
         which = _which(id, name)

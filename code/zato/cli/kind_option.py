@@ -47,7 +47,7 @@ def options_of(kind: Kind, *, is_new: bool) -> Iterator[click.Option]:
     default = ' [default: True]' if is_new else ''
     yield click.Option(['is_active', '--is-active'], metavar='BOOLEAN', help=f'May it be used?{default}')
     for name, declared in kind.fields.items():
-        if not declared.is_read_only:
+        if not declared.is_read_only and (is_new or not declared.is_fixed):
             flags = [f'--{key.replace("_", "-")}' for key in (name, *declared.aliases)]
             metavar = _METAVARS.get(type_of(declared), 'TEXT')
             yield click.Option([name, *flags], metavar=metavar, help=_help(declared, is_new=is_new))

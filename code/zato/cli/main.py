@@ -30,6 +30,7 @@ _COMMANDS = {
     'object': ('objects', 'object_', 'Work with configuration objects of any kind.'),
     'odb': ('odb', 'odb', 'Bring the configuration database up to date.'),
     'ping': ('wait', 'ping', 'Ask a server whether it is there.'),
+    'pubsub': ('pubsub', 'pubsub', 'Work with topics, subscriptions and messages of publish/subscribe.'),
     'quickstart': ('quickstart', 'quickstart', 'Create a whole environment in one directory.'),
     'reset-totp-key': ('web_admin', 'reset_totp_key', 'Make a new TOTP key for a user of the dashboard.'),
     'restart': ('lifecycle', 'restart', 'Stop a server, a dashboard or an environment, then start it.'),

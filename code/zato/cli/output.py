@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from zato.common.alarm import in_one_line
 
 #: Width of tables that no terminal limits: nothing is cut off or wrapped for whoever reads a pipe.
 _WIDE = 10_000
+_ODD = re.compile(r'[\x00-\x08\x0b-\x1f\x7f-\x9f]')
 
 format_option = click.option(
     '--format', 'format_', type=click.Choice(['text', 'json', 'yaml']), default='text', show_default=True
@@ -46,6 +48,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     for row in rows:
         shown.add_row(*(Text('' if value is None else str(value)) for value in row))
     Console(width=None if sys.stdout.isatty() else _WIDE).print(shown)
+
+
+def printable(text: str) -> str:
+    """What has been sent by anybody must not speak to a terminal."""
+    return _ODD.sub(lambda odd: f'\\x{ord(odd[0]):02x}', text.replace('\r\n', '\n'))
 
 
 def warn_of_workers(response: dict[str, Any]) -> None:

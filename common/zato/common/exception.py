@@ -5,7 +5,8 @@ ZatoException
  │   ├─ BadRequest 400 · Unauthorized 401 · Forbidden 403 · NotFound 404 · MethodNotAllowed 405
  │   │   └─ ModelValidationError: ElementMissing, ElementIsNotAList
  │   ├─ NotAcceptable 406 · Conflict 409 · ContentTooLarge 413 · UnsupportedMediaType 415 · TooManyRequests 429
- │   └─ InternalServerError 500 · ServiceUnavailable 503 · GatewayTimeout 504
+ │   ├─ InternalServerError 500 · GatewayTimeout 504
+ │   └─ ServiceUnavailable 503: StoreUnavailable, TopicFull
  ├─ ConfigError                  a configuration value, with file, line and key
  │   └─ NameTaken                there is one of that name already
  ├─ ServiceMissingException      also a KeyError: no such service
@@ -19,10 +20,13 @@ ZatoException
  │   ├─ CallTimeout 504          also a TimeoutException; PoolExhausted 503: all its connections are in use
  │   ├─ CircuitOpen 503          it failed so often that it is not called for a while
  │   ├─ ErrorStatus              the answer is complete, and its status tells of an error
+ │   ├─ NotTaken                 messages were pushed, and the status of the answer is not 2xx
  │   ├─ AnswerNotParsed          also a ValueError: the answer's body is not what it should be, such as JSON
  │   ├─ TokenUnavailable         an authorization server gave no bearer token; TokenRefused: and will not
  │   └─ RequestInvalid 500       also a ValueError: what was to be sent is not valid
  ├─ LockTimeout                  a lock was not free in time
+ ├─ PubSubReject                 a message that its target cannot take, now or later
+ ├─ RetryLater                   a target of messages wants to be called again, and says when
  ├─ SerialisationError           what a service gave back is not what it declares
  ├─ NotAvailable                 a part of the classic API that this server does not have
  ├─ DeploymentError              a module that could not be deployed, with file and line
@@ -213,6 +217,33 @@ class ServiceUnavailable(HTTPException):
 
     status = 503
     retryable = True
+    retry_after: ClassVar[int] = 0  #: seconds, of the response's Retry-After header; 0 for none
+
+
+class StoreUnavailable(ServiceUnavailable):
+    """Messages cannot be stored or read now. Nothing was written, unless the text says that this is not known"""
+
+    retry_after = 5
+
+    def __init__(self, cid: str = '', msg: str = '') -> None:
+        """msg: is not for clients, since it names files and databases."""
+        super().__init__(cid, msg, needs_msg=False)
+
+
+class TopicFull(ServiceUnavailable):
+    """A topic has as many messages as it may have. Nothing was published"""
+
+    retry_after = 5
+
+
+class RetryLater(ZatoException):
+    """A target of messages wants to be called again, not before `seconds` have passed"""
+
+    retryable = True
+
+    def __init__(self, seconds: float, msg: str = '') -> None:
+        super().__init__(msg=msg)
+        self.seconds = seconds
 
 
 class ServiceMissingException(ZatoException, KeyError):
@@ -311,6 +342,16 @@ class ErrorStatus(CallFailed):
         self.response = response
 
 
+class NotTaken(CallFailed):
+    """The other system did not take what was sent to it"""
+
+    def __init__(self, msg: str, *, status_code: int, answer: str) -> None:
+        """answer: the beginning of its body, which may repeat what was sent: logs do not have it."""
+        super().__init__(msg=msg)
+        self.status_code = status_code
+        self.answer = answer
+
+
 class AnswerNotParsed(InvalidAnswer, ValueError):
     """The body of the answer is not what it should be"""
 
@@ -344,6 +385,14 @@ class LockTimeout(ZatoException):
         super().__init__(msg=f'Lock `{name}` was not free within {seconds:g} s' if seconds else f'Lock `{name}` is not free')
         self.name = name
         self.seconds = seconds
+
+
+class PubSubReject(ZatoException):
+    """The target cannot take this message, however often it is delivered"""
+
+    def __init__(self, msg: str = '', cid: str = '') -> None:
+        """msg: why, as it is shown with the dead letter."""
+        super().__init__(cid, msg)
 
 
 class SerialisationError(ZatoException):

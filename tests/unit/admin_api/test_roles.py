@@ -16,8 +16,23 @@ ROLES_OF: dict[str, Role] = {
     'zato.service.cancel': 'operator',
     'zato.config.export': 'viewer',
     'zato.audit-log.event.get-list': 'operator',  # messages of users
+    'zato.pubsub.topic.publish': 'operator',  # as who invokes a service, which may publish
+    'zato.pubsub.publish.publish': 'operator',
+    'zato.pubsub.topic.get-message-list': 'operator',  # messages of users
+    'zato.pubsub.queue.get-message-list': 'operator',
+    'zato.pubsub.queue.get-message': 'operator',
+    'zato.pubsub.dead-letter.get-list': 'operator',
+    'zato.pubsub.dead-letter.download': 'operator',
+    'zato.pubsub.dead-letter.requeue': 'operator',  # nothing is lost by it, nor by a pause
+    'zato.pubsub.dead-letter.requeue-all': 'operator',
+    'zato.pubsub.subscription.pause': 'operator',
+    'zato.pubsub.subscription.resume': 'operator',
     'zato.log.get-list': 'operator',  # logs have what services write
     'zato.log.read': 'operator',
+    'zato.pubsub.pubapi.publish-message': 'operator',
+    'zato.pubsub.pubapi.get-messages': 'operator',  # they are gone then
+    'zato.pubsub.endpoint.get-messages': 'operator',
+    'zato.pubsub.endpoint.acknowledge-delivery': 'operator',
 }
 
 #: Whoever reaches them may call them.
@@ -29,6 +44,11 @@ FOR_ALL = {
     'pub.helpers.echo',
     'zato.security.jwt.log-in',
     'zato.security.jwt.log-out',
+    'zato.pubsub.pubapi.topic-service',  # these ask for an endpoint's credentials
+    'zato.pubsub.pubapi.subscribe-service',
+    'zato.pubsub.pubapi.pull-get',
+    'zato.pubsub.pubapi.pull-ack',
+    'zato.pubsub.pubapi.pull-nack',
 }
 
 

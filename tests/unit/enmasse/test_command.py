@@ -226,6 +226,24 @@ def test_what_sections_do_not_have_is_deleted_if_that_is_wanted(run: Run, server
     assert len(server.changes) == 2
 
 
+def test_an_object_that_gets_another_name_from_the_file_is_not_deleted(server: FakeServer, run: Run, tmp_path: Path) -> None:
+    """Subscriptions would lose their messages."""
+    text = 'pubsub_subscription: [{name: s, topic_list: [/a, /b], endpoint_name: e, delivery_method: pull}]'
+    write(tmp_path, {'file.yaml': text})
+    server.answers['zato.config.export'] = {
+        'objects': [
+            {**CRM, 'kind': 'pubsub_subscription', 'name': name, 'settings': {'topic': topic, 'endpoint': endpoint}}
+            for name, topic, endpoint in (('s', '/a', 'e'), ('t', '/b', 'f'))
+        ]
+    }
+    run(*IMPORT, '--delete-missing')
+    assert [(change['action'], change['name']) for change in server.changes] == [
+        ('put', 's /a'),
+        ('put', 's /b'),
+        ('delete', 't'),
+    ]
+
+
 @pytest.mark.parametrize(('rest', 'deleted'), [('', []), (' []', ['other'])])
 def test_a_section_without_a_list_deletes_nothing(
     server: FakeServer, run: Run, tmp_path: Path, rest: str, deleted: list[str]

@@ -257,3 +257,56 @@ def test_json_says_the_same(tmp_path: Path) -> None:
     found = read(tmp_path, text, name='main.json')
     assert found.problems == ['main.json:2: Basic Auth `b`: `username` is required']
     assert found.settings[0] == {'username': 'b', 'is_active': 'false'}
+
+
+# Items that stand for several
+
+SUBSCRIPTIONS = """
+pubsub_subscription:
+  - name: Sub.%s
+    endpoint_name: e
+    delivery_method: pull
+    topic_list: %s
+"""
+
+
+def test_an_item_with_a_list_is_an_object_for_each_that_is_named_after_it_too(tmp_path: Path) -> None:
+    found = read(tmp_path, SUBSCRIPTIONS % ('1', '[/customer/new, "/order/new"]'))
+    assert found.problems == []
+    assert [change['name'] for change in found.changes] == ['Sub.1 /customer/new', 'Sub.1 /order/new']
+    assert [settings['topic'] for settings in found.settings] == ['/customer/new', '/order/new']
+    assert [change['places']['topic'] for change in found.changes] == [f'{tmp_path}/main.yaml:6'] * 2
+
+
+@pytest.mark.parametrize('listed', ['[/customer/new]', '/customer/new', '\n      - /customer/new'])
+def test_an_object_of_a_list_of_one_is_named_as_the_item(tmp_path: Path, listed: str) -> None:
+    found = read(tmp_path, SUBSCRIPTIONS % ('1', listed))
+    assert found.problems == []
+    assert [(change['name'], change['topic']) for change in found.changes] == [('Sub.1', '/customer/new')]
+
+
+def test_an_empty_list_is_no_object(tmp_path: Path) -> None:
+    found = read(tmp_path, SUBSCRIPTIONS % ('1', '[]'))
+    assert (found.problems, found.items) == ([], [])
+
+
+def test_names_of_lists_have_values_of_the_callers_variables_in_them(tmp_path: Path) -> None:
+    text = SUBSCRIPTIONS % ('{Zato_Enmasse_Env.NUMBER}', '[Zato_Enmasse_Env.TOPIC, /b]')
+    found = read(tmp_path, text, environ={'NUMBER': '7', 'TOPIC': '/a'})
+    assert found.problems == []
+    assert [(change['name'], change['topic']) for change in found.changes] == [('Sub.7 /a', '/a'), ('Sub.7 /b', '/b')]
+    missing = read(tmp_path, text, environ={'NUMBER': '7'})
+    assert missing.problems == [
+        'main.yaml:3: an item of `pubsub_subscription`: there is no environment variable TOPIC',
+    ]
+
+
+def test_a_list_beside_the_setting_itself_is_an_error(tmp_path: Path) -> None:
+    found = read(tmp_path, SUBSCRIPTIONS % ('1', '[/a, /b]\n    topic: /c'))
+    assert len(found.problems) == 1
+    assert '`topic_list` is unknown' in found.problems[0]
+
+
+def test_values_in_a_list_that_are_no_names_are_an_error(tmp_path: Path) -> None:
+    found = read(tmp_path, SUBSCRIPTIONS % ('1', '[[/a], {a: b}]'))
+    assert len(found.problems) == 3  # the second is named as the first, too

@@ -10,9 +10,12 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from zato.common.config.option import Option, number_rule, to_bool, to_number
+
+if TYPE_CHECKING:
+    from zato.common.config.stored import StoredObject
 
 REQUIRED = MISSING
 _LONGEST_NAME = 200  #: characters
@@ -22,6 +25,9 @@ _CREDENTIALS: Final = re.compile(r'://[^\s/]*@')  #: of an address, whose passwo
 
 OnDelete = Literal['delete', 'detach']
 Widget = Literal['', 'text', 'textarea', 'password', 'number', 'checkbox', 'select']
+
+#: Takes the name of a reference, returns the object that it leads to, None if it leads to nothing.
+TargetOf = Callable[[str], 'StoredObject | None']
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +40,7 @@ class Field(Option):
     is_many: are there any number of references, or none? on_delete: what becomes of an object that has the reference in its
     list where the target is deleted with all that depends on it: it is deleted too, or loses that one. is_listed: is it a
     column of lists? group: the heading that forms have it under, folded; '' for those that are asked for first.
+    made: makes the value of a new object that is given none. is_fixed: does it stay what it is once the object is there?
     """
 
     name: str = ''
@@ -44,6 +51,8 @@ class Field(Option):
     is_multiline: bool = False
     is_secret: bool = False
     is_read_only: bool = False  #: set by the server, never by a user
+    is_fixed: bool = False
+    made: Callable[[TargetOf], str] | None = None
     refers_to: tuple[str, ...] = ()
     is_many: bool = False
     on_delete: OnDelete = 'delete'
@@ -95,6 +104,8 @@ def setting(
     synonyms: Mapping[str, Any] | None = None,
     is_multiline: bool = False,
     is_read_only: bool = False,
+    is_fixed: bool = False,
+    made: Callable[[TargetOf], str] | None = None,
     widget: Widget = '',
     is_listed: bool = False,
     group: str = '',
@@ -110,6 +121,8 @@ def setting(
         max_length=max_length,
         is_multiline=is_multiline,
         is_read_only=is_read_only,
+        is_fixed=is_fixed or made is not None,
+        made=made,
         aliases=aliases,
         check=check,
         unique_as=unique_as,
@@ -135,6 +148,9 @@ def reference(
     aliases: tuple[str, ...] = (),
     none_names: tuple[str, ...] = (),
     is_listed: bool = False,
+    is_read_only: bool = False,
+    is_fixed: bool = False,
+    group: str = '',
 ) -> Any:
     """The ID of another object, an `int`, or None where `default` is. Users give its name; kinds: what it may be."""
     declared = Field(
@@ -145,6 +161,9 @@ def reference(
         none_names=none_names,
         type=int,
         is_listed=is_listed,
+        is_read_only=is_read_only,
+        is_fixed=is_fixed,
+        group=group,
     )
     return field(default=default, metadata={'field': declared})
 
@@ -181,6 +200,11 @@ def is_id(value: Any) -> bool:
     if isinstance(value, str):
         return value.isdecimal() and len(value) <= 18
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**18
+
+
+def needs_kind(name: str) -> bool:
+    """Must a reference to an object of this name be `kind/name`, as the part before its slash could be taken for a kind?"""
+    return name.find('/') > 0
 
 
 def shown(value: Any) -> str:

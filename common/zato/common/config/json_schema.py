@@ -60,6 +60,8 @@ def _property(declared: Field) -> dict[str, Any]:
         found['x-aliases'] = list(declared.aliases)
     if declared.is_read_only:
         found['readOnly'] = True
+    if declared.is_fixed:
+        found['x-fixed'] = True
     if declared.is_secret:
         found['writeOnly'] = True
     elif not declared.is_required:

@@ -14,7 +14,7 @@ from functools import cache, cached_property
 from importlib import import_module
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
-from zato.common.config.field import Field, shown
+from zato.common.config.field import Field, TargetOf, shown
 from zato.common.config.option import nearest
 from zato.common.exception import BadRequest, ConfigError
 
@@ -42,6 +42,9 @@ IGNORED_KEYS = frozenset(
 
 #: Keys that say something of every object, so no setting is called so.
 OWN_KEYS = frozenset({'action', 'kind', 'id', 'name', 'is_active', 'version', 'error'})
+
+#: The setting that says of an object that the server made it by itself.
+IS_INTERNAL = 'is_internal'
 
 _KINDS = 'zato.common.config.kinds'
 
@@ -71,7 +74,10 @@ class Kind:
     ignored: classic keys that say nothing here → the values that they may have, None for any. connects: does it connect to
     something, so that a change of it connects anew? must_be_active: takes an object's name and settings, returns why it
     cannot be made inactive, '' if it can. menu: where users find it, the way to it from the top; by default it follows from
-    the kind's name.
+    the kind's name. check_name: of names; raises ValueError, its text being the rule. reserved: what names begin with that
+    only the server gives. check_targets: as `check`, of settings and what they refer to. same_by: one of `unique`; where
+    nothing has the name of what is put, it is the object with the same values of these, which gets the name. item_lists:
+    keys of items of files that have a list in place of a setting's value: there is an object for each.
     """
 
     name: str
@@ -93,6 +99,11 @@ class Kind:
     check: Callable[[Any], None] | None = None
     menu: tuple[str, ...] = ()
     must_be_active: Callable[[str, Mapping[str, Any]], str] | None = None
+    check_name: Callable[[str], None] | None = None
+    reserved: tuple[str, ...] = ()
+    check_targets: Callable[[Any, TargetOf], None] | None = None
+    same_by: tuple[str, ...] = ()
+    item_lists: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @cached_property
     def fields(self) -> Mapping[str, Field]:
@@ -171,6 +182,10 @@ class Kind:
     def command_to(self, action: Literal['create', 'delete']) -> str:
         """`create-rest-channel`, `create basic-auth`; '' if there is no such command."""
         return f'{action}{"-" if self.is_top_level_command else " "}{self.command}' if self.command else ''
+
+    def is_own(self, settings: Mapping[str, Any]) -> bool:
+        """Did the server make the object by itself? It keeps its name then, and is not in files."""
+        return bool(settings.get(IS_INTERNAL))
 
     def title(self, name: str) -> str:
         """How messages name an object."""

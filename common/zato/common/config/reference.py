@@ -84,6 +84,8 @@ def default_of(declared: Field) -> str:
     """'' if there is none to speak of."""
     if declared.is_secret:
         return 'random'
+    if declared.made is not None:
+        return 'made by the server'
     if declared.is_required or declared.default in (None, '', ()):
         return ''
     return str(declared.default)
@@ -166,7 +168,8 @@ def _settings(kind: Kind) -> Iterator[str]:
         )
         values = _links(declared.refers_to) or limits_of(declared)
         aliases = ', '.join(_code(alias) for alias in declared.aliases)
-        rows.append((_code(name), declared.label, type_of(declared), default, values, declared.help, aliases))
+        what = f'{declared.help}. It cannot be changed later' if declared.is_fixed else declared.help
+        rows.append((_code(name), declared.label, type_of(declared), default, values, what, aliases))
     yield from _table(('Key', 'Label', 'Type', 'Default', 'Values', 'What it is', 'Classic keys'), rows)
 
 

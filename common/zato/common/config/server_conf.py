@@ -115,6 +115,21 @@ class ODB:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PubSub:
+    """Publish/subscribe."""
+
+    max_message_size: int = option(
+        10_485_760, 'Most data that one message may have; REST clients are answered with 413', unit='bytes', minimum=1
+    )
+    alarm_lag: float = option(
+        600.0,
+        'How long messages may wait to be delivered before that is an alarm; 0 for any time',
+        unit='seconds',
+        minimum=0,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ComponentEnabled:
     """Parts of the server that can be turned off."""
 
@@ -132,6 +147,7 @@ class ServerConf:
     misc: Misc
     audit_log: AuditLog
     odb: ODB
+    pubsub: PubSub
     component_enabled: ComponentEnabled
     user_config: dict[str, str]
     os_environ: dict[str, str]
@@ -146,6 +162,7 @@ STANZAS: dict[str, type[Any]] = {
     'misc': Misc,
     'audit_log': AuditLog,
     'odb': ODB,
+    'pubsub': PubSub,
     'component_enabled': ComponentEnabled,
 }
 
@@ -187,7 +204,9 @@ CLASSIC = {
         'kvdb': '*',
         'startup_services_first_worker': '*',
         'startup_services_any_worker': '*',
-        'pubsub': '*',
+        'pubsub': """
+            wsx_gateway_service_allowed log_if_deliv_server_not_found log_if_wsx_deliv_server_not_found data_prefix_len
+            data_prefix_short_len sk_server_table_columns""",
         'pubsub_meta_topic': '*',
         'pubsub_meta_endpoint_pub': '*',
         'pubsub_meta_endpoint_sub': '*',

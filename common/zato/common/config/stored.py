@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from zato.common.config.field import REQUIRED, Field, convert_value, is_id, is_variable, shown
+from zato.common.config.field import REQUIRED, Field, TargetOf, convert_value, is_id, is_variable, shown
 from zato.common.config.kind import IGNORED_KEYS, Kind
 from zato.common.config.option import nearest
 from zato.common.exception import CryptoError, ZatoException
@@ -133,13 +133,20 @@ def references_of(kind: Kind, settings: Mapping[str, Any]) -> Iterator[tuple[str
             yield name, value
 
 
-def misfit(kind: Kind, settings: Mapping[str, Any]) -> str:
-    """Why settings do not fit together, '' if they do. With a variable among them it is found out once they are resolved."""
+def misfit(kind: Kind, settings: Mapping[str, Any], target_of: TargetOf) -> str:
+    """Why settings do not fit together, or to what they refer to; '' if they do.
+
+    With a variable among them the former is found out once they are resolved.
+    """
     values = with_defaults(kind, settings)
-    if kind.check is None or len(values) < len(kind.fields) or any(map(is_variable, values.values())):
+    if len(values) < len(kind.fields) or any(map(is_variable, values.values())):
         return ''
+    whole = kind.settings(**values)
     try:
-        kind.check(kind.settings(**values))
+        if kind.check is not None:
+            kind.check(whole)
+        if kind.check_targets is not None:
+            kind.check_targets(whole, target_of)
     except ValueError as e:
         return str(e)
     return ''

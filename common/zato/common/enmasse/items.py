@@ -16,6 +16,7 @@ from zato.common.config.option import nearest, to_bool
 from zato.common.config.stored import missing_settings, read_settings
 from zato.common.enmasse import sections
 from zato.common.enmasse.environment import CallersEnvironment, MissingVariable, literal
+from zato.common.enmasse.lists import one_for_each
 from zato.common.enmasse.nodes import MapNode, Node, Place, ScalarNode, text_of, value_of
 from zato.common.enmasse.reading import Section
 
@@ -60,6 +61,11 @@ class Item:
                 found.add(str(given.value))
         return found
 
+    def value_of(self, setting: str) -> Any:
+        """As the file has it, None if it does not."""
+        keys = self.kind.fields[setting].keys
+        return next((given.value for key, given in self.given.items() if key in keys), None)
+
     def as_change(self) -> dict[str, Any]:
         """For zato.config.apply."""
         known = {key: given for key, given in self.given.items() if key in self.kind.keys or key == _IS_ACTIVE}
@@ -95,7 +101,8 @@ class ItemReader:
         for section in found:
             if sections.is_type_included(section.name, self._types) and self._is_known(section):
                 self.kinds.update(() if section.is_null else sections.kinds_in(section.name))
-                items += [item for node in section.items if (item := self._item(section, node)) is not None]
+                nodes = [one for node in section.items for one in self._each(section, node)]
+                items += [item for node in nodes if (item := self._item(section, node)) is not None]
         return items
 
     def is_name_included(self, name: str) -> bool:
@@ -114,6 +121,21 @@ class ItemReader:
             hint = nearest(section.name, sections.known_sections())
             self._problem(section.place, f'there is no section {shown(section.name)}{hint}')
         return False
+
+    def _each(self, section: Section, node: Node) -> list[Node]:
+        """The items that one stands for."""
+        if not isinstance(node, MapNode):
+            return [node]
+        given = {key.text for key, _ in node.pairs}
+        lists = [(kind, *pair) for kind in sections.kinds_in(section.name) for pair in kind.item_lists.items()]
+        for kind, key, name in lists:
+            if key in given and not given.intersection(kind.fields[name].keys):
+                try:
+                    return [*one_for_each(node, key, name, self._environment.fill)]
+                except MissingVariable as e:
+                    self._problem(Place(section.place.path, node.line), f'an item of {shown(section.name)}: {e.msg}')
+                    return []
+        return [node]
 
     # One item
 

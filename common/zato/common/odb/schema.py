@@ -7,7 +7,7 @@ from sqlalchemy import Connection, inspect, text
 from zato.common.exception import ConfigError
 
 #: The newest migration; migrations are numbered in order.
-REVISION = '0002'
+REVISION = '0003'
 
 
 def current_revision(connection: Connection) -> str:

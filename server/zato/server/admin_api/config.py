@@ -69,7 +69,7 @@ class Export(AdminService):
 
     def handle(self) -> None:
         objects = self.context.objects
-        exported = [item for item in objects.stored.values() if kinds()[item.kind].enmasse]
+        exported = [item for item in objects.stored.values() if _is_exported(item)]
         self.response.payload = {
             'objects': [
                 {
@@ -154,6 +154,11 @@ class WorkerList(AdminService):
             }
             for peer in sorted(live_workers(self.context.odb), key=lambda peer: (peer.server, peer.pid))
         ]
+
+
+def _is_exported(item: StoredObject) -> bool:
+    kind = kinds()[item.kind]
+    return bool(kind.enmasse) and not kind.is_own(item.settings)
 
 
 def _rows(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from zato.common.config.option import to_bool
 from zato.common.config.stored import StoredObject
 from zato.common.exception import BadRequest, Forbidden, NotFound
 from zato.server.admin_api.log_files import LogFiles
+from zato.server.admin_api.pubsub_context import PubSubContext
 from zato.server.audit_log.store import AuditStore
 from zato.server.config.objects import ConfigObjects
 from zato.server.config.runtime import Runtime
@@ -84,6 +85,7 @@ class AdminContext:
     limits: RateLimits
     facts: ServerFacts
     logs: LogFiles
+    pubsub: PubSubContext
 
 
 class ContextService(Service):

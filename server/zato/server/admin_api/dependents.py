@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from zato.common.config.field import Field
+from zato.common.config.field import Field, needs_kind
 from zato.common.config.kind import Kind, Role, find_kind, kinds
 from zato.common.config.stored import StoredObject
 from zato.common.exception import BadRequest, Conflict
@@ -126,7 +126,7 @@ def reference_name(objects: ConfigObjects, declared: Field, id: int) -> str:
     """What says in a request or a file which object is meant: its name, or `kind/name` where that alone would not say it."""
     target = objects.stored[id]
     same = [kind for kind in declared.refers_to if objects.find_stored(kind, target.name) is not None]
-    return f'{target.kind}/{target.name}' if len(same) > 1 or '/' in target.name else target.name
+    return f'{target.kind}/{target.name}' if len(same) > 1 or needs_kind(target.name) else target.name
 
 
 def _ids(value: Any) -> list[int]:

@@ -249,7 +249,7 @@ def _methods_of(channels: tuple[Channel, ...]) -> tuple[str, ...]:
 def _headers(e: HTTPException) -> tuple[tuple[bytes, bytes], ...]:
     if isinstance(e, Unauthorized) and e.challenge:
         return ((b'WWW-Authenticate', e.challenge.encode('latin-1', 'replace')),)
-    if isinstance(e, TooManyRequests) and e.retry_after:
+    if isinstance(e, TooManyRequests | ServiceUnavailable) and e.retry_after:
         return ((b'Retry-After', str(e.retry_after).encode()),)
     if isinstance(e, MethodNotAllowed) and e.allowed:
         return ((b'Allow', ', '.join(e.allowed).encode()),)

@@ -22,6 +22,7 @@ R = TypeVar('R', bound='type[Runtime]')
 PACKAGES = (
     'zato.server.security.types',
     'zato.server.connection.types',
+    'zato.server.pubsub.types',
     'zato.server.service.types',
     'zato.server.channel.types',
 )

@@ -1,4 +1,5 @@
-"""Is the ODB there, with the schema that this version needs and the cluster that this server is one of?"""
+"""Is the ODB there, with the schema that this version needs and the cluster that this server is one of? And is what messages
+are in?"""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 from gevent import Timeout, reinit
 from sqlalchemy import Connection
@@ -14,6 +16,7 @@ from zato.common.exception import ZatoException
 from zato.common.odb.cluster import read_cluster
 from zato.common.odb.database import Database
 from zato.common.odb.schema import check_schema
+from zato.common.pubsub.schema import check_sqlite, store_address
 from zato.server.deploy.checker import die_with_parent
 from zato.server.process.settings import Settings
 from zato.server.propagate.odb import ODB
@@ -27,6 +30,8 @@ def check_odb(odb: ODB, settings: Settings) -> None:
     def run(connection: Connection) -> None:
         check_schema(connection, str(settings.odb))
         read_cluster(connection, settings.cipher, str(settings.odb))
+        if settings.odb.is_sqlite:
+            check_sqlite(Path(store_address(settings.odb).db_name))
 
     odb.read(run)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import gevent
 
@@ -41,8 +41,10 @@ class Propagation:
         self.follower = Follower(odb, objects, applier.apply, lambda: self.configuration.moved(), alarms)
         self.presence = Presence(odb, settings.name, settings.sockets, lambda: self.follower.progress)
         self.configuration = Configuration(odb, writer, self.follower, self.presence)
-        self.wake = WakeSocket(self.presence.socket, self.configuration.receive)
-        self._listener = None if settings.odb.is_sqlite else _make_listener(settings.odb, self.follower.wake)
+        self.wake = WakeSocket(self.presence.socket, self._receive)
+        self._hearers: list[Callable[[dict[str, Any]], bool]] = []
+        self._notified: dict[str, Callable[[str], None]] = {}  # channel of PostgreSQL → who is told
+        self._listener = None if settings.odb.is_sqlite else _make_listener(settings.odb, self.follower.wake, self._notified)
         self._housekeeping = Housekeeping(odb, self.presence.id)
         self._row_every = _ROW_EVERY_LOCAL if settings.odb.is_sqlite else _ROW_EVERY
 
@@ -53,6 +55,14 @@ class Propagation:
             Loop('progress in the ODB', unless_away(self.presence.beat_if_new), self._row_every),
             Loop('housekeeping', unless_away(self._housekeeping.prune), INTERVAL),
         ]
+
+    def hear(self, hearer: Callable[[dict[str, Any]], bool]) -> None:
+        """It is given what other workers of this host say, and returns whether that was for it."""
+        self._hearers.append(hearer)
+
+    def hear_notifications(self, channel: str, hearer: Callable[[str], None]) -> None:
+        """It is given what is told through a channel of PostgreSQL. Before `follow`."""
+        self._notified[channel] = hearer
 
     def appear(self) -> None:
         """What is changed from here on waits for this worker; what was changed before is caught up with."""
@@ -80,6 +90,10 @@ class Propagation:
         """Something was, which this event tells of. Does not wait for other workers."""
         gevent.spawn(self._watch_deployment, event)
 
+    def _receive(self, message: dict[str, Any]) -> None:
+        if not any(hearer(message) for hearer in self._hearers):
+            self.configuration.receive(message)
+
     def _watch_deployment(self, event: int) -> None:
         """Tell all workers, and log which of them do not serve what was deployed."""
         try:
@@ -103,7 +117,7 @@ def unless_away(step: Callable[[], object]) -> Callable[[], None]:
     return run
 
 
-def _make_listener(address: ODBAddress, heard: Callable[[], None]) -> Listener:
+def _make_listener(address: ODBAddress, heard: Callable[[], None], others: Mapping[str, Callable[[str], None]]) -> Listener:
     from zato.server.propagate.notify import Listener  # its driver takes longer to import than SQLAlchemy's core
 
-    return Listener(address, heard)
+    return Listener(address, heard, others)

@@ -1,7 +1,7 @@
 """One worker: builds its parts, hands each what it needs, starts them in this order and stops them in reverse.
 
-user config → objects and services from the ODB → control socket → wake-ups → presence → tokens → audit log → loops → roles
-→ HTTP
+user config → objects and services from the ODB → control socket → wake-ups → presence → tokens → audit log → publish/
+subscribe → loops → roles → HTTP
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+import gevent
+
 from zato.common.client_address import TrustedProxies
 from zato.common.component import read_info
 from zato.common.log.writers import BufferedLines
@@ -24,6 +26,7 @@ from zato.server.admin_api.context import AdminContext, ServerFacts
 from zato.server.admin_api.log_files import LogFiles
 from zato.server.channel.builtin import builtin_channels
 from zato.server.channel.pipeline import Describe, Pipeline
+from zato.server.channel.pubsub_api import pubsub_channels
 from zato.server.channel.routes import Routes
 from zato.server.config.objects import ConfigObjects
 from zato.server.config.runtime import make_runtimes
@@ -40,10 +43,12 @@ from zato.server.process.facades import add_server, make_facades
 from zato.server.process.odb_check import check_odb
 from zato.server.process.outgoing import add_outgoing, make_surroundings
 from zato.server.process.propagation import Propagation
+from zato.server.process.pubsub import PubSubOfWorker
 from zato.server.process.security import make_security
 from zato.server.process.worker_info import resident_memory, summary
 from zato.server.propagate.configuration import Writer
 from zato.server.propagate.odb import ODB
+from zato.server.pubsub.registry import Registry
 from zato.server.service.invoker import Invoker
 from zato.server.service.workers import WorkerCalls
 
@@ -81,6 +86,16 @@ class Worker:
         self._security = make_security(settings, odb, writer=writer, alarms=alarms)
         self._audit_log = make_audit_log(settings, odb, objects=objects, alarms=alarms)
         self._connections = OutgoingConnections(objects)
+        self._registry = Registry()
+        self._pubsub = PubSubOfWorker(
+            settings,
+            odb,
+            registry=self._registry,
+            objects=objects,
+            propagation=self._propagation,
+            connections=self._connections,
+            alarms=alarms,
+        )
         self._logs = LogFiles(settings.directory.logs)
         self._routes = Routes()
         self._runtimes = self._make_runtimes()
@@ -90,9 +105,10 @@ class Worker:
         self._calls = WorkerCalls(self.invoker, settings.sockets)
         add_server(facades, settings.name, self._calls)
         add_outgoing(facades, self._connections, objects, os.environ)
+        self._pubsub.use(self.invoker, facades)
         self._deployment.services.add_internal(builtin_services(self._make_context()))
         self._control = self._make_control()
-        self._loops = [*self._propagation.loops(), *self._audit_log.loops()]
+        self._loops = [*self._propagation.loops(), *self._audit_log.loops(), *self._pubsub.loops()]
         self._http = self._make_http(access_log, share)
         self._since = datetime.now(UTC)
         self._started = False
@@ -116,6 +132,7 @@ class Worker:
                 (propagation.appear, propagation.disappear),
                 (self._security.tokens.start, self._security.tokens.stop),
                 (self._audit_log.recorder.start, self._audit_log.recorder.stop),
+                (self._pubsub.start, self._pubsub.stop),
                 (propagation.follow, propagation.stop_following),
                 (self._start_loops, self._stop_loops),
                 (self._user_config_watcher.start, self._user_config_watcher.stop),
@@ -132,7 +149,9 @@ class Worker:
         end = monotonic() + timeout
         self._deployment.role.stop()
         self.invoker.end_pauses()
+        delivering = gevent.spawn(self._pubsub.stop_delivering, timeout)
         still_open = self._http.drain(timeout)
+        delivering.join()
         for call in self.invoker.finish(max(0.0, end - monotonic())):
             logger.error(
                 'Service %s was cut off by the stop after %.1f s (cid: %s)',
@@ -149,6 +168,7 @@ class Worker:
         self._user_config_watcher.stop()
         self._stop_loops()
         self._propagation.stop_following()
+        self._pubsub.stop()
         self._audit_log.recorder.stop()
         self._security.tokens.stop()
         self._propagation.disappear()
@@ -189,7 +209,7 @@ class Worker:
 
     def _make_runtimes(self) -> Mapping[str, Runtime]:
         surroundings = make_surroundings(self._settings, self._audit_log.recorder)
-        own = (self._routes, self._deployment.services, self._objects)
+        own = (self._routes, self._deployment.services, self._objects, self._registry)
         return make_runtimes([*own, *self._security.parts, self._audit_log.recorder, self._connections, surroundings])
 
     def _make_context(self) -> AdminContext:
@@ -212,6 +232,7 @@ class Worker:
             limits=self._security.limits,
             facts=ServerFacts(name=settings.name, cluster=cluster, directory=settings.directory),
             logs=self._logs,
+            pubsub=self._pubsub.context(self._calls.pubsub_states),
         )
 
     def _make_control(self) -> ControlServer:
@@ -224,6 +245,7 @@ class Worker:
                 'objects': self._objects.as_dict,
                 'invoke': self._calls.invoke_here,
                 'cancel': self.invoker.cancel,
+                'pubsub_states': self._pubsub.deliveries.states,
             },
         )
 
@@ -234,8 +256,12 @@ class Worker:
     def _make_http(self, access_log: AppendFile | None, share: Share | None) -> HTTPServer:
         settings = self._settings
         misc = settings.conf.misc
-        for channel in builtin_channels(
-            self._deployment.services, settings.pubapi, settings.admin, frozenset(misc.service_invoker_allow_internal)
+        services = self._deployment.services
+        for channel in (
+            *builtin_channels(
+                services, settings.pubapi, settings.admin, frozenset(misc.service_invoker_allow_internal)
+            ),
+            *pubsub_channels(services, self._registry, self._security.definitions),
         ):
             self._routes.add(channel)
         is_development = settings.development is not None

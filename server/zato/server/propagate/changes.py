@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import select
 
 from zato.common.config.field import Field, clean_name, is_variable, shown
-from zato.common.config.kind import kinds
+from zato.common.config.kind import IS_INTERNAL, kinds
 from zato.common.config.option import to_bool
 from zato.common.config.stored import (
     Problem,
@@ -33,6 +33,7 @@ from zato.server.propagate.change import Change, Result
 from zato.server.propagate.ledger import Entry, Ledger
 from zato.server.propagate.plan import Plan
 from zato.server.propagate.rows import write_objects
+from zato.server.propagate.stays import keep_fixed, name_faults
 from zato.server.propagate.targets import Targets, candidates, name_or_empty
 
 
@@ -55,7 +56,7 @@ class ChangeSet:
         plan.load(self._load(read))
         planned = self._plan_all(read)
         checks.check_names(plan)
-        checks.check_settings(plan)
+        checks.check_settings(plan, connection)
         keys = checks.check_keys(plan, connection)
         references = checks.check_references(plan, connection)
         plan.problems.raise_any()
@@ -157,6 +158,8 @@ class ChangeSet:
 
     def _plan_put(self, change: Change, given: dict[str, Any]) -> int:
         id = self._plan.names.get((change.kind.name, name_or_empty(change.name)), 0)
+        if not id and (id := self._same_as(change, given)):
+            change = replace(change, id=id)
         if not id:
             return self._plan_create(change, given)
         plan = self._plan
@@ -169,20 +172,35 @@ class ChangeSet:
         plan.changes.setdefault(id, change)
         self._check_version(change, before)
         kept = {name: value for name, value in given.items() if self._is_put(change.kind.fields[name], value)}
+        if change.id is not None and change.kind.is_own(before.settings):
+            kept[IS_INTERNAL] = False  # who gives it another name has it from then on
         self._plan_edit(replace(change, is_active=True if change.is_active is None else change.is_active), kept, before)
         return id
 
+    def _same_as(self, change: Change, given: Mapping[str, Any]) -> int:
+        """The object that a put is about, though it has another name; 0 if there is none."""
+        kind = change.kind
+        settings = self._store(change, {name: given[name] for name in kind.same_by if name in given}, {})
+        if not any(settings.values()):
+            return 0
+        key = checks.key_of(kind, kind.same_by, settings)
+        id = objects.owners_of_keys(self._connection, [key[-1]]).get(key, 0)
+        if id and id not in self._plan.before:
+            self._plan.objects.update(objects.objects_by_id(self._connection, [id]))
+            return id
+        return 0
+
     def _is_put(self, declared: Field, value: Any) -> bool:
-        """Secrets that are not given stay, and so does what only the server sets."""
-        return bool(value or not declared.is_secret) and (self._is_system or not declared.is_read_only)
+        """Secrets that are not given stay, and so does what the server makes or sets."""
+        return bool(value or not (declared.is_secret or declared.made)) and (self._is_system or not declared.is_read_only)
 
     def _plan_edit(self, change: Change, given: dict[str, Any], before: StoredObject) -> None:
         kind = change.kind
         name = before.name if change.id is None or change.name is None else self._clean(change)
-        if name != before.name and not kind.is_renamable and not self._is_system:
-            title = kind.title(before.name)
-            self._problem(change, 'objects of this kind cannot be renamed', key='name', head=f'{title}: ')
         settings = {**before.settings, **self._store(change, given, before.settings)}
+        if name != before.name:
+            self._check_new_name(change, name, replace(before, settings=settings))
+        self._check_fixed(change, settings, before)
         is_active = before.is_active if change.is_active is None else self._bool(change)
         if not is_active and kind.must_be_active is not None and (why := kind.must_be_active(name, settings)):
             self._problem(change, f'cannot be made inactive: it {why}', key='is_active', head=f'{kind.title(name)} ')
@@ -201,11 +219,15 @@ class ChangeSet:
         id = self._ledger.new_object_id()
         is_active = True if change.is_active is None else self._bool(change)
         settings = self._store(change, given, {})
+        for name, declared in kind.fields.items():
+            if declared.made is not None and settings.get(name) == '':
+                settings[name] = declared.made(lambda field: self._plan.objects.get(settings.get(field) or 0))
         self._plan.before[id] = None
         self._plan.changes[id] = change
         item = StoredObject(
             id=id, kind=kind.name, name=self._clean(change), is_active=is_active, version=1, settings=settings
         )
+        self._check_new_name(change, item.name, None)
         self._plan.put(item, None)
         return id
 
@@ -238,6 +260,17 @@ class ChangeSet:
             'load it again'
         )
         self._problem(change, text, Conflict, key='version', head=f'{change.kind.title(before.name)} ')
+
+    def _check_new_name(self, change: Change, name: str, before: StoredObject | None) -> None:
+        title = change.kind.title(before.name) if before is not None else change.title
+        for text in name_faults(change.kind, name, before, is_system=self._is_system) if name else ():
+            self._problem(change, text, key='name', head=f'{title}: ')
+
+    def _check_fixed(self, change: Change, settings: dict[str, Any], before: StoredObject) -> None:
+        for name in keep_fixed(change.kind, settings, before):
+            key = change.key_of(name)
+            text = 'stays what it was when the object was created; create another one in its place'
+            self._problem(change, text, key=key, head=f'{change.kind.title(before.name)}: {shown(key)} ')
 
     def _clean(self, change: Change) -> str:
         tell = self._problem_of(change)

@@ -22,10 +22,13 @@ from zato.server.propagate.plan import Plan
 _MOST_USERS = 10  #: that a message names
 
 
-def check_settings(plan: Plan) -> None:
-    """Do the settings of each object fit together?"""
-    for item, kind in plan.touched():
-        why = misfit(kind, item.settings)
+def check_settings(plan: Plan, connection: Connection) -> None:
+    """Do the settings of each object fit together, and to what they refer to?"""
+    judged = [(item, kind) for item, kind in plan.touched() if kind.check is not None or kind.check_targets is not None]
+    wanted = {id for item, kind in judged if kind.check_targets is not None for _, id in references_of(kind, item.settings)}
+    known = {**objects.objects_by_id(connection, wanted - plan.objects.keys()), **plan.objects}
+    for item, kind in judged:
+        why = misfit(kind, item.settings, lambda name, item=item: known.get(item.settings.get(name) or 0))  # type: ignore[misc]
         if why:
             plan.problem(item, why, key=_named_first(kind, why))
 
@@ -51,7 +54,9 @@ def check_keys(plan: Plan, connection: Connection) -> list[dict[str, Any]]:
         for names in kind.unique:
             if any(kind.fields[name].is_required and name not in item.settings for name in names):
                 continue  # it is wrong, of which is told elsewhere
-            key = (kind.name, ','.join(names), _digest(kind, names, item.settings))
+            if all(item.settings.get(name) in (None, '') for name in names):
+                continue  # there may be any number without
+            key = key_of(kind, names, item.settings)
             if key in found:
                 _refuse_key(plan, item, names, plan.objects[found[key]].name)
             found[key] = item.id
@@ -71,13 +76,14 @@ def _refuse_key(plan: Plan, item: StoredObject, names: Sequence[str], other: str
     plan.problem(item, f'{values} {verb}, in {kind.title(other)}', Conflict, key=names[0])
 
 
-def _digest(kind: Kind, names: Sequence[str], settings: Mapping[str, Any]) -> str:
+def key_of(kind: Kind, names: Sequence[str], settings: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Kind, fields and digest of what these settings have in fields that are unique together."""
     values: list[Any] = []
     for name in names:
         as_compared = kind.fields[name].unique_as
         value = settings.get(name)
         values.append(as_compared(value) if as_compared is not None and value is not None else value)
-    return sha256(json.dumps(values).encode()).hexdigest()
+    return kind.name, ','.join(names), sha256(json.dumps(values).encode()).hexdigest()
 
 
 def check_references(plan: Plan, connection: Connection) -> list[dict[str, Any]]:

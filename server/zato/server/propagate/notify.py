@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gevent
@@ -22,11 +22,17 @@ _RETRY_FIRST, _RETRY_MOST = 0.5, 10.0  #: seconds
 
 
 class Listener:
-    """`heard` is called for each commit, and each time the connection is made, for what was missed before."""
+    """`heard` is called for each commit, and each time the connection is made, for what was missed before.
 
-    def __init__(self, address: ODBAddress, heard: Callable[[], None]) -> None:
+    others: further channels; each one's function is given the text of a notification.
+    """
+
+    def __init__(
+        self, address: ODBAddress, heard: Callable[[], None], others: Mapping[str, Callable[[str], None]] | None = None
+    ) -> None:
         self._address = address
         self._heard = heard
+        self._others = others or {}
         self._greenlet: gevent.Greenlet[..., None] | None = None
 
     def start(self) -> None:
@@ -42,7 +48,8 @@ class Listener:
         while True:
             try:
                 with self._connect() as connection:
-                    connection.execute(f'LISTEN {CHANNEL}')
+                    for channel in (CHANNEL, *self._others):
+                        connection.execute(f'LISTEN {channel}')
                     pause = _RETRY_FIRST
                     self._listen(connection)
             except Exception as e:
@@ -73,8 +80,12 @@ class Listener:
                 hub.wait(watcher)
                 connection.pgconn.consume_input()
                 is_told = False
-                while connection.pgconn.notifies() is not None:
-                    is_told = True
+                while (told := connection.pgconn.notifies()) is not None:
+                    other = self._others.get(told.relname.decode())
+                    if other is None:
+                        is_told = True
+                    else:
+                        other(told.extra.decode('utf-8', 'replace'))
                 if is_told:
                     self._heard()
         finally:

@@ -149,12 +149,17 @@ class Presence:
 
 def live_workers(odb: ODB) -> list[Peer]:
     """Raises ODBUnavailable."""
+    return [peer for peer in known_workers(odb) if is_alive(peer)]
+
+
+def known_workers(odb: ODB) -> list[Peer]:
+    """Those that gave a sign of life in time, and all of this host that have a row, dead or alive. Raises ODBUnavailable."""
 
     def read(connection: Connection) -> list[Row[tuple[object, ...]]]:
         is_recent = table.c.heartbeat > odb.database.now - DEAD_AFTER
         return list(connection.execute(select(table).where(is_recent | (table.c.host == this_host()))))
 
-    return [peer for peer in map(_peer_from, odb.read(read)) if is_alive(peer)]
+    return [_peer_from(row) for row in odb.read(read)]
 
 
 def is_alive(peer: Peer) -> bool:

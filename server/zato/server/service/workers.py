@@ -55,6 +55,20 @@ class WorkerCalls:
             for pid, answer in sorted(answers.items())
         ]
 
+    def delivery_states(self) -> dict[int, dict[str, Any]]:
+        """What the workers of this server say of the subscriptions that they deliver, by ID: see Task.as_dict.
+
+        Those of a worker that does not answer in two seconds are missing.
+        """
+        answers = self._ask_all('pubsub_states', 0, {})
+        return {int(id): state for states in answers.values() if isinstance(states, dict) for id, state in states.items()}
+
+    def pubsub_states(self) -> dict[int, dict[str, Any]]:
+        """What the delivery tasks in all workers say of themselves, by subscription. Takes two seconds at most."""
+        answers = self._ask_all('pubsub_states', 0, {})
+        known = (answer for answer in answers.values() if not isinstance(answer, IPCError))
+        return {int(sub_id): state for answer in known for sub_id, state in answer.items()}
+
     def cancel_all(self, cid: str, principal: Principal) -> int:
         """End the calls that have this cid, in whichever worker they are. Returns how many greenlets were told."""
         answers = self._ask_all('cancel', _PATIENCE, {'cid': cid, 'who': principal.name})

@@ -1,4 +1,4 @@
-"""Brings an ODB to the newest schema."""
+"""Brings an ODB to the newest schema, and with it the file beside one in SQLite that messages are in."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from sqlalchemy import Connection, text
 
 from zato.common.lock import FileLock
 from zato.common.odb.address import ODBAddress
-from zato.common.odb.database import Database
+from zato.common.odb.database import Database, ODBUnavailable
 from zato.common.odb.schema import current_revision
+from zato.common.pubsub.schema import store_address, upgrade_sqlite
 
 _LOCK = 0x7A61746F  #: key of PostgreSQL's advisory lock
 
@@ -21,10 +22,21 @@ _LOCK = 0x7A61746F  #: key of PostgreSQL's advisory lock
 def upgrade(address: ODBAddress) -> tuple[str, str]:
     """Run what is missing, all or nothing, one command at a time. Returns the revisions before ('' for none) and after.
 
-    Raises ODBUnavailable, OSError.
+    Raises ODBUnavailable, OSError, ConfigError.
     """
     if address.is_sqlite:
         _make_sqlite(Path(address.db_name))
+    before, after = _migrate(address)
+    if address.is_sqlite:
+        path = Path(store_address(address).db_name)
+        try:
+            upgrade_sqlite(path)
+        except sqlite3.Error as e:
+            raise ODBUnavailable(msg=f'{path}, which messages are published to, cannot be upgraded: {e}') from e
+    return before, after
+
+
+def _migrate(address: ODBAddress) -> tuple[str, str]:
     database = Database(address, foreign_keys=False)
     try:
         with database.write() as connection:

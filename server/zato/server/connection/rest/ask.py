@@ -33,13 +33,14 @@ class Context:
     """The call of a service that an outgoing call is part of.
 
     traceparent, tracestate: headers of the request over HTTP that the service serves, '' without one. deadline: monotonic
-    seconds by which it has to be done.
+    seconds by which it has to be done. is_repeated: does whoever calls try again by itself, so that the connection does not?
     """
 
     cid: str
     traceparent: str = ''
     tracestate: str = ''
     deadline: float | None = None
+    is_repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from math import inf
 from time import monotonic
 from typing import Final
@@ -38,6 +39,7 @@ Send = Callable[[Outbound, float | None], Inbound]
 
 _UNAUTHORIZED: Final = 401
 _DOWN: Final = frozenset({502, 503, 504})  #: statuses that say that the target is not there
+_ONCE: Final = Retries(0, 0.0)
 _OWN_FAULT: Final = (PoolExhausted, RequestInvalid)  #: says nothing of the target
 
 
@@ -127,7 +129,8 @@ class RESTConnection:
         try:
             if audit is not None:
                 audit.sent(request, context.cid)
-            inbound = self._authorized(ask, request, deadline, self._exchange)
+            retries = _ONCE if context.is_repeated else self._retries
+            inbound = self._authorized(ask, request, deadline, partial(self._exchange, retries))
         except CallFailed as e:
             logger.warning('%s', e.msg, extra={'action': 'rest.out.failed', 'cid': context.cid})
             if audit is not None:
@@ -179,12 +182,12 @@ class RESTConnection:
             inbound = send(_with(request, credentials.name, value), deadline)
         return inbound
 
-    def _exchange(self, request: Outbound, deadline: float | None) -> Inbound:
+    def _exchange(self, retries: Retries, request: Outbound, deadline: float | None) -> Inbound:
         breaker = self._breaker
         breaker.allow()
         granted = inf if deadline is None else deadline - monotonic()
         try:
-            inbound = self._retries.run(lambda: self._transport.send(request, deadline), request.method, deadline)
+            inbound = retries.run(lambda: self._transport.send(request, deadline), request.method, deadline)
         except (CallFailed, gevent.Timeout) as e:
             is_hasty = isinstance(e, CallTimeout | gevent.Timeout) and granted < self.settings.timeout
             if not is_hasty and not isinstance(e, _OWN_FAULT):  # who has no time says nothing of the target

@@ -73,19 +73,20 @@ class Retries:
     def _pause(self, longest: float, answer: Inbound | None) -> float | None:
         """Seconds; None if the server wants more of them than are waited for."""
         pause = self._spread() * min(longest, max(_LONGEST_PAUSE, self._first_pause))
-        wanted = self._retry_after(answer.headers.get('retry-after', '')) if answer is not None else 0.0
+        wanted = retry_after(answer.headers.get('retry-after', ''), self._clock) if answer is not None else 0.0
         return None if wanted > _LONGEST_PAUSE else max(pause, wanted)
 
     def _may_wait(self, pause: float, deadline: float | None) -> bool:
         return deadline is None or self._clock.monotonic() + pause < deadline
 
-    def _retry_after(self, value: str) -> float:
-        """Seconds; 0 if it says nothing that is understood (source: RFC 9110, 10.2.3)."""
-        if value.isascii() and value.isdigit():
-            return float(value)
-        try:
-            when = parsedate_to_datetime(value)
-        except ValueError:
-            return 0.0
-        when = when.replace(tzinfo=UTC) if when.tzinfo is None else when
-        return max(0.0, (when - self._clock.utcnow()).total_seconds())
+
+def retry_after(value: str, clock: Clock = SYSTEM_CLOCK) -> float:
+    """Seconds that a header of that name says; 0 if it says nothing that is understood (source: RFC 9110, 10.2.3)."""
+    if value.isascii() and value.isdigit():
+        return float(value)
+    try:
+        when = parsedate_to_datetime(value)
+    except ValueError:
+        return 0.0
+    when = when.replace(tzinfo=UTC) if when.tzinfo is None else when
+    return max(0.0, (when - clock.utcnow()).total_seconds())

@@ -1,0 +1,1 @@
+"""Publish/subscribe: what was published is kept until it is delivered."""

@@ -1,0 +1,62 @@
+"""What is in a message, between what users give and get and what is stored."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from zato.common.pubsub import PubSubMessage
+from zato.server.config.runtime import ConfigObject
+from zato.server.pubsub.store.interface import Row, StoredMessage
+
+#: What few messages have: attribute of the message → key of its `meta`, which is the same unless it is given here.
+_NAMES: Final = {'pub_correl_id': 'correl_id', 'ext_published_at': 'ext_pub_time'}
+
+_decode: Final = msgspec.json.Decoder().decode
+_GROUP: Final = '"group_id":'
+
+
+def as_message(row: Row, sub_key: str, topic: ConfigObject | None, now: int) -> PubSubMessage:
+    """As its target sees it. now: microseconds since 1970."""
+    stored = row.message
+    message = PubSubMessage(
+        topic_name=topic.name if topic is not None else '',
+        topic_id=stored.topic_id,
+        sub_key=sub_key,
+        pub_msg_id=stored.msg_id,
+        published_at=stored.pub_time,
+        received_at=now,
+        expires_at=stored.expires_at,
+        data=data_of(stored),
+        mime_type=stored.mime,
+        priority=stored.priority,
+        size=stored.size,
+        delivery_count=row.attempts,
+        published_by_id=stored.endpoint_id,
+    )
+    if stored.meta is not None:
+        apply_meta(message, stored.meta)
+    return message
+
+
+def apply_meta(message: PubSubMessage, meta: str) -> None:
+    """meta: as it is stored."""
+    values = _decode(meta)
+    for name, key in _NAMES.items():
+        if key in values:
+            values[name] = values.pop(key)
+    message.__dict__.update(values)
+
+
+def data_of(stored: StoredMessage) -> Any:
+    """Text, bytes, or what was given in place of them."""
+    if stored.form == 'j':
+        return _decode(stored.data)
+    return stored.data.decode() if stored.form == 't' else stored.data
+
+
+def group_of(row: Row) -> str:
+    """Its ordering key, '' for none."""
+    meta = row.message.meta
+    return str(_decode(meta).get('group_id', '')) if meta is not None and _GROUP in meta else ''

@@ -1,0 +1,200 @@
+"""What a publisher gives, checked, as it is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import time
+from typing import Any, Final
+
+import msgspec
+
+from zato.common.exception import BadRequest, ContentTooLarge
+from zato.common.pubsub.ids import MessageIDs
+from zato.common.pubsub.message import DEFAULT_PRIORITY, JSON, MAX_PRIORITY, MIN_PRIORITY, NEVER_EXPIRES, TEXT
+from zato.server.config.runtime import ConfigObject
+from zato.server.pubsub.store.interface import Form, StoredMessage
+
+_MILLISECOND: Final = 1_000  #: microseconds
+_SECOND: Final = 1_000_000
+_LONGEST_ID: Final = 200  #: characters
+_LONGEST_TEXT: Final = 1_000
+_LONGEST_DELAY: Final = 10 * 365 * 86_400  #: seconds
+_BYTES: Final = 'application/octet-stream'
+
+#: Options that are kept as they are → the types that they may be of.
+_META: Final[Mapping[str, tuple[type, ...]]] = {
+    'correl_id': (str,),
+    'in_reply_to': (str,),
+    'ext_client_id': (str,),
+    'group_id': (str,),
+    'position_in_group': (int,),
+    'reply_to_sk': (list, tuple, str),
+    'deliver_to_sk': (list, tuple, str),
+    'user_ctx': (object,),
+    'zato_ctx': (object,),
+}
+#: All of them.
+OPTIONS: Final = frozenset(
+    {*_META, 'msg_id', 'priority', 'expiration', 'mime_type', 'ext_pub_time', 'has_gd', 'deliver_after', 'cid'}
+)
+
+
+def _plain(value: Any) -> Any:
+    """For what JSON does not know."""
+    if hasattr(type(value), 'to_dict'):
+        return value.to_dict()
+    raise TypeError(f'{type(value).__name__} cannot be written as JSON')
+
+
+_encode: Final = msgspec.json.Encoder(enc_hook=_plain).encode
+
+
+@dataclass(slots=True)
+class Draft:
+    """due: when it may be delivered, microseconds since 1970, 0 for at once. only: keys of subscriptions that get it, if not
+    all. has_own_id: did the publisher give the ID? drops: is it dropped where nobody has subscribed?
+    """
+
+    message: StoredMessage
+    due: int = 0
+    only: tuple[str, ...] = ()
+    has_own_id: bool = False
+    has_gd: bool = True
+    drops: bool = False
+
+    @property
+    def is_special(self) -> bool:
+        """Is there anything to tell of it but the message?"""
+        return bool(self.due or self.only or self.has_own_id or self.drops)
+
+
+class Drafting:
+    """One worker's. ids: gives IDs. max_size: bytes of data in one message."""
+
+    def __init__(self, ids: MessageIDs, max_size: int) -> None:
+        self._ids = ids
+        self._max_size = max_size
+
+    def make(self, topic: ConfigObject, endpoint_id: int, data: Any, options: Mapping[str, Any]) -> Draft:
+        """Raises BadRequest, ContentTooLarge."""
+        settings = topic.settings
+        form, raw, mime = encoded(data)
+        if len(raw) > self._max_size:
+            raise ContentTooLarge(msg=f'A message may have {self._max_size:,} bytes of data; this one has {len(raw):,}')
+        now = int(time() * _SECOND)
+        keep_until = now + settings.limit_retention * _SECOND if settings.limit_retention else 0
+        if not options:
+            expires = now + settings.limit_message_expiry * _SECOND if settings.limit_message_expiry else 0
+            id = self._ids.new()
+            stored = StoredMessage(
+                id, topic.id, DEFAULT_PRIORITY, now, expires, mime, form, len(raw), endpoint_id, keep_until, None, raw
+            )
+            return Draft(stored, 0, (), False, settings.has_gd, settings.on_no_subs_pub == 'drop')
+        return self._with_options(topic, options, StoredMessage(
+            '', topic.id, DEFAULT_PRIORITY, now, 0, mime, form, len(raw), endpoint_id, keep_until, None, raw
+        ))  # fmt: skip
+
+    def _with_options(self, topic: ConfigObject, options: Mapping[str, Any], stored: StoredMessage) -> Draft:
+        if unknown := options.keys() - OPTIONS:
+            names = ', '.join(sorted(map(str, unknown)))
+            raise BadRequest(msg=f'There is no such option of publish: {names}', needs_msg=True)
+        settings = topic.settings
+        own_id = _text(options, 'msg_id', _LONGEST_ID)
+        meta = {name: value for name in _META if (value := options.get(name)) not in (None, '', [], {}, ())}
+        if 'correl_id' not in meta and (cid := _text(options, 'cid')):
+            meta['correl_id'] = cid
+        for name, value in meta.items():
+            if not isinstance(value, _META[name]) or (isinstance(value, str) and len(value) > _LONGEST_TEXT):
+                is_text = str in _META[name]
+                raise _wrong(name, 'must be text of at most 1,000 characters' if is_text else 'must be a number', value)
+        if ext_pub_time := options.get('ext_pub_time'):
+            meta['ext_pub_time'] = _as_microseconds(ext_pub_time)
+        delay = _number(options, 'deliver_after', 0, 0, _LONGEST_DELAY)
+        has_gd = options.get('has_gd')
+        if has_gd not in (None, '', True, False):
+            raise _wrong('has_gd', 'must be true or false', has_gd)
+        message = stored._replace(
+            msg_id=own_id or self._ids.new(),
+            priority=int(_number(options, 'priority', DEFAULT_PRIORITY, MIN_PRIORITY, MAX_PRIORITY)),
+            expires_at=_expires(options, stored.pub_time, settings.limit_message_expiry),
+            mime=_text(options, 'mime_type', 200) or stored.mime,
+            meta=_meta_text(meta) if meta else None,
+        )
+        only = options.get('deliver_to_sk') or ()
+        return Draft(
+            message,
+            stored.pub_time + int(delay * _SECOND) if delay else 0,
+            (only,) if isinstance(only, str) else tuple(only),
+            bool(own_id),
+            settings.has_gd if has_gd in (None, '') else bool(has_gd),
+            settings.on_no_subs_pub == 'drop',
+        )
+
+
+def encoded(data: Any) -> tuple[Form, bytes, str]:
+    """Form, bytes, and the MIME type unless one is given. Raises BadRequest."""
+    if type(data) is str:
+        try:
+            return 't', data.encode(), TEXT
+        except UnicodeEncodeError as e:
+            text = f'`data` has a character that is not valid Unicode, at position {e.start}'
+            raise BadRequest(msg=text, needs_msg=True) from None
+    if isinstance(data, bytes | bytearray | memoryview):
+        return 'b', bytes(data), _BYTES
+    try:
+        return 'j', _encode(data), JSON
+    except (TypeError, ValueError, UnicodeEncodeError, OverflowError, RecursionError) as e:
+        raise BadRequest(msg=f'`data` cannot be written as JSON: {e}', needs_msg=True) from None
+
+
+def _meta_text(meta: Mapping[str, Any]) -> str:
+    try:
+        return _encode(meta).decode()
+    except (TypeError, ValueError, UnicodeEncodeError, OverflowError, RecursionError) as e:
+        raise BadRequest(msg=f'{", ".join(sorted(meta))} cannot be written as JSON: {e}', needs_msg=True) from None
+
+
+def _expires(options: Mapping[str, Any], now: int, most: int) -> int:
+    """When a message expires. most: seconds that the topic lets messages live, 0 for no limit."""
+    expiration = _number(options, 'expiration', NEVER_EXPIRES, 0, 2**62)
+    last = now + most * _SECOND if most else 0
+    if expiration >= NEVER_EXPIRES:
+        return last
+    own = now + int(expiration * _MILLISECOND)
+    return min(own, last) if last else own
+
+
+def _as_microseconds(value: Any) -> int:
+    try:
+        found = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise _wrong('ext_pub_time', 'must be a time in ISO 8601', value) from None
+    return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * _SECOND)
+
+
+def _number(options: Mapping[str, Any], name: str, default: float, least: float, most: float) -> float:
+    value = options.get(name)
+    if value is None or value == '':
+        return default
+    try:
+        number = value if isinstance(value, int | float) and not isinstance(value, bool) else float(value)
+        if least <= number <= most:
+            return number
+    except (TypeError, ValueError):
+        pass
+    raise _wrong(name, f'must be a number from {least:,} to {most:,}', value)
+
+
+def _text(options: Mapping[str, Any], name: str, most: int = _LONGEST_TEXT) -> str:
+    value = options.get(name)
+    if value is None or value == '':
+        return ''
+    if not isinstance(value, str) or len(value) > most or not value.isprintable():
+        raise _wrong(name, f'must be printable text of at most {most} characters', value)
+    return value
+
+
+def _wrong(name: str, rule: str, value: Any) -> BadRequest:
+    return BadRequest(msg=f'`{name}` {rule}; got {value!r:.100}', needs_msg=True)

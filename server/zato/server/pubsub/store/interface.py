@@ -1,0 +1,238 @@
+"""What the store of messages does on the hot path: publish, acknowledge, read what is next. Two databases implement it.
+
+Operations are made in the event loop, carried out in the store's own thread, many in one transaction, and tell what came of
+them in the event loop again. Times: microseconds since 1970. A key is (rank, seq): rank = 9 - priority, and what has the
+smaller key is delivered first.
+Not here: what is not hot, such as browsing and dead letters (queues.py), and when things are written (writer.py).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from copy import copy
+from typing import Any, Final, Literal, NamedTuple, Protocol, Self
+
+from zato.common.exception import StoreUnavailable, ZatoException
+
+HIGHEST: Final = 9  #: priority
+
+Key = tuple[int, int]
+
+#: Text, bytes, or JSON of a Python value.
+Form = Literal['t', 'b', 'j']
+
+#: Why a message is a dead letter.
+Reason = Literal['max-retry', 'crash', 'expired', 'rejected', 'deleted-sub', 'hook']
+
+
+class StoreFull(StoreUnavailable):
+    """There is no space left for messages. Deliveries go on"""
+
+
+class StoredMessage(NamedTuple):
+    """A row of ps_msg as it is published. expires_at, keep_until: 0 for never. meta: JSON of what few messages have.
+
+    size: bytes of data.
+    """
+
+    msg_id: str
+    topic_id: int
+    priority: int
+    pub_time: int
+    expires_at: int
+    mime: str
+    form: Form
+    size: int
+    endpoint_id: int
+    keep_until: int
+    meta: str | None
+    data: bytes
+
+
+class Row(NamedTuple):
+    """A message in the queue of a subscription. not_before: it is not delivered before that. Rows compare as their keys."""
+
+    rank: int
+    seq: int
+    attempts: int
+    crashes: int
+    not_before: int
+    message: StoredMessage
+
+    @property
+    def key(self) -> Key:
+        return (self.rank, self.seq)
+
+
+class Fence(NamedTuple):
+    """The lease under which a subscription is delivered: what its former holders do changes nothing."""
+
+    sub_id: int
+    owner: str
+    epoch: int
+
+
+def _ignore(operation: Operation) -> None:
+    """Nobody waits for it."""
+
+
+def _storable(text: str) -> str:
+    """Without what one database or the other cannot store: NUL, halves of surrogate pairs."""
+    return text.encode(errors='backslashreplace').decode().replace('\0', '\\x00')
+
+
+class Operation:
+    """Carried out at most once. `done` is called in the event loop, whatever came of it, and must not raise.
+
+    error: why it was not carried out; with StoreUnavailable nothing was written unless its text says so.
+    """
+
+    __slots__ = ('done', 'error', 'has_begun', 'is_wanted')
+
+    def __init__(self) -> None:
+        self.done: Callable[[Any], None] = _ignore
+        self.error: ZatoException | None = None
+        self.is_wanted = True  #: does somebody still wait? It is not begun otherwise
+        self.has_begun = False
+
+    def begin(self) -> bool:
+        """Called in the store's thread once it is about to be carried out. False if nobody waits for it any more."""
+        self.has_begun = self.is_wanted
+        return self.is_wanted
+
+
+class Publish(Operation):
+    """Messages that are stored together or not at all.
+
+    due: message's index → when it may be delivered, where that is not at once. only: index → subscriptions that get it.
+    own_ids: indices of messages whose IDs the caller gave: those that there are already are not stored again.
+    drops: topics whose messages are dropped while nobody subscribes.
+    Results, by index: seqs (0 if it was not stored: nobody subscribes, or it was there), subs that have it now. repeated:
+    indices of those that were there already.
+    """
+
+    __slots__ = ('drops', 'due', 'messages', 'only', 'own_ids', 'repeated', 'seqs', 'subs')
+
+    def __init__(self, messages: Sequence[StoredMessage]) -> None:
+        super().__init__()
+        self.messages = messages
+        self.due: dict[int, int] = {}
+        self.only: dict[int, frozenset[int]] = {}
+        self.own_ids: frozenset[int] = frozenset()
+        self.drops: frozenset[int] = frozenset()
+        self.seqs: list[int] = []
+        self.subs: list[Sequence[int]] = []
+        self.repeated: frozenset[int] = frozenset()
+
+
+class Settle(Operation):
+    """What becomes of messages in one subscription's queue, if its lease still stands; is_lost: it did not."""
+
+    __slots__ = ('fence', 'is_lost', 'keys')
+
+    def __init__(self, fence: Fence, keys: list[Key]) -> None:
+        super().__init__()
+        self.fence = fence
+        self.keys = keys
+        self.is_lost = False
+
+    def again(self) -> Self:
+        """The same, which was not carried out, to be put once more."""
+        new = copy(self)
+        new.done, new.error, new.is_wanted, new.has_begun = _ignore, None, True, False
+        return new
+
+
+class Ack(Settle):
+    """They were delivered, or are not to be: they leave the queue. `more`: what is added until it is carried out."""
+
+    __slots__ = ('more',)
+
+    def __init__(self, fence: Fence, keys: list[Key] | None = None) -> None:
+        super().__init__(fence, keys if keys is not None else [])
+        self.more: deque[Key] = deque()
+
+    def begin(self) -> bool:
+        more = self.more
+        while more:
+            self.keys.append(more.popleft())
+        return super().begin()
+
+
+class Retry(Settle):
+    """They were not delivered and are to be tried again from `at` on: in their place, or aside so that others go first."""
+
+    __slots__ = ('at', 'attempts', 'text', 'waits_aside')
+
+    def __init__(self, fence: Fence, keys: list[Key], *, at: int, attempts: int, text: str, waits_aside: bool) -> None:
+        super().__init__(fence, keys)
+        self.at = at
+        self.attempts = attempts
+        self.text = _storable(text)
+        self.waits_aside = waits_aside
+
+
+class Bury(Settle):
+    """They become dead letters."""
+
+    __slots__ = ('at', 'attempts', 'reason', 'text')
+
+    def __init__(self, fence: Fence, keys: list[Key], *, at: int, attempts: int, reason: Reason, text: str) -> None:
+        super().__init__(fence, keys)
+        self.at = at
+        self.attempts = attempts
+        self.reason = reason
+        self.text = _storable(text)
+
+
+class Suspect(Settle):
+    """The process ended while they may have been running: each has one crash more."""
+
+    __slots__ = ()
+
+
+class Fetch(Operation):
+    """The first `limit` rows of a queue, or fewer if their data has more than `size` bytes; what is due by `now` is in it.
+
+    is_fresh: look from the very beginning. Results: rows; is_all: there are no more; next_due: when the next one that waits
+    aside is due, 0 for none.
+    """
+
+    __slots__ = ('is_all', 'is_fresh', 'limit', 'next_due', 'now', 'rows', 'size', 'sub_id')
+
+    def __init__(self, sub_id: int, *, limit: int, size: int, now: int, is_fresh: bool = True) -> None:
+        super().__init__()
+        self.sub_id = sub_id
+        self.limit = limit
+        self.size = size
+        self.now = now
+        self.is_fresh = is_fresh
+        self.rows: list[Row] = []
+        self.is_all = True
+        self.next_due = 0
+
+
+class SubRow(NamedTuple):
+    """A row of ps_sub."""
+
+    id: int
+    topic_id: int
+    sub_key: str
+
+
+class Store(Protocol):
+    """Used by one thread. What blocks may block here."""
+
+    def open(self) -> None:
+        """Raises StoreUnavailable."""
+
+    def close(self) -> None:
+        """Twice is safe."""
+
+    def commit(self, take: Callable[[], Sequence[Operation]]) -> Sequence[Operation]:
+        """Carry out what `take` gives once it is this process's turn to write, and return it, with results and errors.
+
+        In one transaction, but where one operation is at fault: the others are written without it. Acknowledgements are
+        written even if there is no space for messages. Raises nothing; without a connection each operation has an error.
+        """

@@ -1,0 +1,437 @@
+"""Delivery: gives one subscription's target its messages, at least once and in order.
+
+One task per subscription in the whole cluster, in the worker that holds its lease; it alone delivers from that queue. Order:
+priority, 9 first, then publication. A message that fails stays the first, or waits aside, until it is tried again.
+
+State: idle ⇄ delivering → (retrying ⇄ delivering) → stopping. It ends with `stop`, with the lease, or with its worker.
+Not here: who has which subscription (assign.py), what is in memory (head.py), what goes next (choice.py), what is written
+(settling.py), when to retry (backoff.py).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import monotonic, time
+from typing import Any, Final
+
+import gevent
+
+from zato.common.exception import PubSubReject, RetryLater, ZatoException
+from zato.common.pubsub import PubSubMessage
+from zato.server.config.cooperation import Bell, Slices
+from zato.server.config.runtime import ConfigObject
+from zato.server.pubsub.backoff import pause
+from zato.server.pubsub.choice import next_apart, next_batch
+from zato.server.pubsub.content import as_message, group_of
+from zato.server.pubsub.head import MOST_BYTES, MOST_ROWS, Head
+from zato.server.pubsub.hook import DeliveryHook
+from zato.server.pubsub.rate import Rate
+from zato.server.pubsub.settling import PENDING, STORE_PAUSE, Ended, Settling
+from zato.server.pubsub.store.interface import Fence, Fetch, Operation, Row
+from zato.server.pubsub.target import Target
+from zato.server.pubsub.writer import Writer
+
+logger = logging.getLogger('zato.pubsub')
+
+_MICROSECONDS: Final = 1_000_000
+_CRASHES: Final = 3  #: after which a message is a dead letter
+_LOOK_EVERY: Final = 1.0  #: seconds, should nobody have told of new messages
+_LOOK_IDLE: Final = 5.0  #: the same once there have been none for a while
+_IDLE_AFTER: Final = 60.0
+_TARGET_PAUSE: Final = 0.25  #: between looks whether a target that was not there has come
+_SKIPPED: Final = 1.0  #: seconds after which what a hook skipped is tried again
+_ERROR: Final = 2_000  #: characters of an error that are kept
+
+
+@dataclass(slots=True)
+class Figures:
+    """Since the task began. next_attempt: microseconds since 1970, 0 for none."""
+
+    delivered: int = 0
+    failed: int = 0
+    expired: int = 0
+    in_flight: int = 0
+    next_attempt: int = 0
+    last_error: str = ''
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What all tasks of a worker share. target_of: makes where messages go. hook_of: of a topic, None for none.
+
+    lost: the lease of a subscription turned out to be somebody else's. failed: a task cannot go on; another one may.
+    now: seconds since 1970.
+    """
+
+    writer: Writer
+    target_of: Callable[[ConfigObject], Target]
+    topic_of: Callable[[int], ConfigObject | None]
+    hook_of: Callable[[int], DeliveryHook | None]
+    new_cid: Callable[[], str]
+    lost: Callable[[int], None]
+    failed: Callable[[int], None]
+    now: Callable[[], float] = time
+
+
+class Task:
+    """item: the subscription. is_clean: False if its last holder died, maybe of a message."""
+
+    def __init__(self, item: ConfigObject, fence: Fence, surroundings: Surroundings, *, is_clean: bool) -> None:
+        self.item = item
+        self.fence = fence
+        self.figures = Figures()
+        self._all = surroundings
+        self._target = surroundings.target_of(item)
+        self._bell = Bell()
+        self._head = Head()
+        self._settling = Settling(fence, self._head, surroundings.writer, self._bell, lambda: surroundings.lost(item.id))
+        self._is_clean = is_clean
+        self._is_stopping = False
+        self._is_stale = True  # the queue may have what the head does not
+        self._is_fetching = False
+        self._missed: int | None = None  # rank of the most urgent that others have published since it began
+        self._turn = 0
+        self._next_due = 0  # when the first that waits aside is due, microseconds
+        self._groups: set[str] = set()  # ordering keys of what is in flight
+        self._looked_at = self._worked_at = monotonic()
+        self._waits_for_target = False
+        self._rate = Rate()
+        self._greenlets: list[gevent.Greenlet[..., None]] = []
+
+    def start(self) -> None:
+        self._greenlets = [gevent.spawn(self._begin)]
+
+    def stop(self, grace: float) -> None:
+        """Finish what is in flight and its acknowledgements, `grace` seconds at most. Twice is safe."""
+        end = monotonic() + grace
+        self._is_stopping = True
+        self._bell.ring()
+        gevent.joinall(self._greenlets, timeout=grace)
+        gevent.killall(self._greenlets, block=True, timeout=1.0)
+        self._settling.flush(max(0.0, end - monotonic()))
+        self._settling.is_ended = True
+
+    def kill(self) -> None:
+        """Somebody else has the subscription: end at once."""
+        self._is_stopping = self._settling.is_ended = True
+        gevent.killall(self._greenlets, block=False)
+        self._bell.ring()
+
+    def offer(self, row: Row, turn: int = 0) -> None:
+        """This worker has published a message, which is in the store; it is read later unless it is among the first.
+
+        turn: another one than before if other workers have published meanwhile.
+        """
+        if turn != self._turn:
+            self._turn = turn
+            self.look(row.rank)
+        elif not self._is_fetching and self._head.offer(row):  # what is being read has it
+            self._bell.ring()
+
+    def look(self, rank: int | None = None) -> None:
+        """Others have published. rank: the most urgent of these; None if the queue was changed in other ways too."""
+        if rank is None:
+            self._head.forget()
+            rank = -1
+        self._head.miss(rank)
+        if self._is_fetching:
+            self._missed = rank if self._missed is None else min(rank, self._missed)
+        self._bell.ring()
+
+    def expect(self, due: int) -> None:
+        """A message waits aside until then (microseconds)."""
+        if not self._next_due or due < self._next_due:
+            self._next_due = due
+            self._bell.ring()
+
+    @property
+    def state(self) -> str:
+        if self._is_stopping:
+            return 'stopping'
+        if self.figures.in_flight:
+            return 'delivering'
+        return 'retrying' if self.figures.next_attempt else 'idle'
+
+    def as_dict(self) -> dict[str, Any]:
+        """What only this worker knows of the subscription. next_attempt: microseconds since 1970, 0 for none."""
+        figures, first = self.figures, self._head.first
+        return {
+            'state': self.state,
+            'in_flight': figures.in_flight,
+            'delivered': figures.delivered,
+            'failed': figures.failed,
+            'expired': figures.expired,
+            'next_attempt': figures.next_attempt,
+            'attempts': first.attempts if first is not None else 0,
+            'error': figures.last_error if first is not None and first.attempts else '',
+            'epoch': self.fence.epoch,
+            'rate': self._rate.per_second(figures.delivered),
+        }
+
+    @property
+    def _title(self) -> str:
+        """How logs name the subscription."""
+        topic = self._all.topic_of(self.item.settings.topic)
+        return f'{self.item.name} of topic {topic.name}' if topic is not None else self.item.name
+
+    # The loop
+
+    def _begin(self) -> None:
+        others = self.item.settings.max_in_flight - 1
+        if not self._is_clean:
+            self._guarded(self._suspect)
+        self._greenlets += [gevent.spawn(self._guarded, self._run) for _ in range(others)]
+        self._guarded(self._run)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Ended:
+            pass
+        except Exception:
+            logger.exception('Delivery to %s failed', self.item.name, extra={'action': 'pubsub.task_failed'})
+            self._all.failed(self.fence.sub_id)
+
+    def _run(self) -> None:
+        slices = Slices()
+        while not self._is_stopping:
+            if self._is_stale or self._head.needs_more:
+                self._fetch()
+            rows, wait = self._next()
+            if rows:
+                self._deliver(rows)
+            elif wait > 0 and not self._is_stopping:
+                self._bell.wait(wait)
+            slices.now_and_then()
+
+    def _now(self) -> int:
+        return int(self._all.now() * _MICROSECONDS)
+
+    def _fetch(self) -> None:
+        """In the background, unless there is nothing to do meanwhile."""
+        if not self._is_fetching:
+            self._is_fetching, self._is_stale = True, False
+            fetch = Fetch(self.fence.sub_id, limit=MOST_ROWS, size=MOST_BYTES, now=self._now())
+            fetch.done = self._fetched
+            self._all.writer.put(fetch)
+        while not len(self._head) and self._is_fetching and not self._is_stopping:
+            self._bell.wait(_LOOK_EVERY)
+
+    def _fetched(self, fetch: Operation) -> None:
+        assert isinstance(fetch, Fetch)
+        if fetch.error is not None:
+            logger.warning('Subscription %s: %s', self.item.name, fetch.error, extra={'action': 'pubsub.store_away'})
+            gevent.spawn_later(STORE_PAUSE, self._fetch_again)
+            return
+        self._is_fetching = False
+        self._next_due = fetch.next_due
+        self._head.replace(fetch.rows, is_all=fetch.is_all)
+        if self._missed is not None:
+            self._head.miss(self._missed)
+            self._missed = None
+        self._bell.ring()
+
+    def _fetch_again(self) -> None:
+        self._is_fetching, self._is_stale = False, True
+        self._bell.ring()
+
+    def _next(self) -> tuple[list[Row], float]:
+        """What is to be delivered now; if nothing is, seconds after which to look again."""
+        now, settings = self._now(), self.item.settings
+        if self._next_due and self._next_due <= now:
+            self._is_stale, self._next_due = True, 0
+            return [], 0.0
+        if len(self._head.taken) >= PENDING + settings.max_in_flight * settings.delivery_batch_size:
+            return [], _LOOK_EVERY  # the store is behind; the bell rings once it is not
+        if settings.max_in_flight == 1:
+            rows = next_batch(self._head, now, settings.delivery_batch_size)
+        else:
+            is_alone, blocks = not self.figures.in_flight, settings.delivery_err_should_block
+            rows = next_apart(self._head, now, self._groups, blocks=blocks, is_alone=is_alone)
+        if rows:
+            self._worked_at = monotonic()
+            return rows, 0.0
+        return [], self._until(now)
+
+    def _until(self, now: int) -> float:
+        """Seconds until it is worth looking again, if nobody rings the bell."""
+        at = monotonic()
+        wait = _LOOK_IDLE if at - self._worked_at > _IDLE_AFTER else _LOOK_EVERY
+        if at - self._looked_at >= wait:
+            self._looked_at = at
+            self._is_stale = True
+            return 0.0
+        first = self._head.first
+        times = [due for due in (self._next_due, first.not_before if first is not None else 0) if due > now]
+        self.figures.next_attempt = min(times, default=0)
+        if times:
+            wait = min(wait, (min(times) - now) / _MICROSECONDS)
+        if self._waits_for_target and first is not None:
+            wait = min(wait, _TARGET_PAUSE)
+            if self._target.is_there():
+                self._waits_for_target = False
+                self._head.update([row._replace(not_before=0) for row in self._head])
+                return 0.0
+        return wait
+
+    # One delivery
+
+    def _deliver(self, rows: Sequence[Row]) -> None:
+        figures = self.figures
+        self._head.take(rows)
+        groups = {group for row in rows if (group := group_of(row))} if self.item.settings.max_in_flight > 1 else set[str]()
+        self._groups |= groups
+        figures.in_flight += len(rows)
+        figures.next_attempt = 0
+        try:
+            live = self._without_expired(rows)
+            if live:
+                self._call(live)
+        finally:
+            figures.in_flight -= len(rows)
+            self._groups -= groups
+
+    def _without_expired(self, rows: Sequence[Row]) -> Sequence[Row]:
+        if not any(row.message.expires_at for row in rows):
+            return rows
+        now = self._now()
+        expired = {row.key for row in rows if 0 < row.message.expires_at <= now}
+        if expired:
+            self.figures.expired += len(expired)
+            self._settling.acknowledge(list(expired))
+        return [row for row in rows if row.key not in expired]
+
+    def _call(self, rows: Sequence[Row]) -> None:
+        cid, topic_id = self._all.new_cid(), self.item.settings.topic
+        topic, hook, now = self._all.topic_of(topic_id), self._all.hook_of(topic_id), self._now()
+        messages: Sequence[PubSubMessage] = [as_message(row, self.item.settings.sub_key, topic, now) for row in rows]
+        if hook is not None:
+            rows, messages = self._hooked(hook, rows, messages, cid)
+            if not rows:
+                return
+        seconds = self.item.settings.delivery_timeout
+        limit = gevent.Timeout(seconds)
+        try:
+            with limit:
+                refused = self._target.deliver(messages, cid)
+        except gevent.GreenletExit:
+            raise
+        except BaseException as e:  # whatever a target raises is a failed delivery, not the end of the task
+            self._failed(rows, TimeoutError(f'It took longer than {seconds:g} s') if e is limit else e, cid)
+            return
+        if refused:
+            names = frozenset(refused)
+            self._failed([row for row in rows if row.message.msg_id in names], ValueError('The target did not take it'), cid)
+            rows = [row for row in rows if row.message.msg_id not in names]
+        self._succeeded(rows)
+
+    def _succeeded(self, rows: Sequence[Row]) -> None:
+        self.figures.delivered += len(rows)
+        self._waits_for_target = False
+        if rows:
+            is_strict = self.item.settings.ack == 'sync' or any(row.crashes for row in rows)
+            self._settling.acknowledge([row[:2] for row in rows], is_strict=is_strict)
+
+    def _hooked(
+        self, hook: DeliveryHook, rows: Sequence[Row], messages: Sequence[PubSubMessage], cid: str
+    ) -> tuple[list[Row], list[PubSubMessage]]:
+        """Without those that the topic's hook skips or deletes."""
+        kept: list[tuple[Row, PubSubMessage]] = []
+        for row, message in zip(rows, messages, strict=True):
+            try:
+                action = hook.before_delivery(message, self.item, cid)
+            except Exception as e:
+                self._failed([row], e, cid)
+                continue
+            if action == 'delete':
+                self._settling.acknowledge([row.key])
+            elif action == 'skip':
+                at = self._now() + int(_SKIPPED * _MICROSECONDS)
+                self._settling.retry([row], at=at, attempts=row.attempts, text='skipped by a hook', waits_aside=True)
+                self.expect(at)
+            else:
+                kept.append((row, message))
+        return [row for row, _ in kept], [message for _, message in kept]
+
+    # Failures
+
+    def _failed(self, rows: Sequence[Row], e: BaseException, cid: str) -> None:
+        self.figures.failed += len(rows)
+        self.figures.last_error = f'{type(e).__name__}: {e}'[:_ERROR]
+        self._waits_for_target = not self._target.is_there()
+        by_attempts: dict[int, list[Row]] = {}
+        for row in rows:
+            by_attempts.setdefault(row.attempts + 1, []).append(row)
+        for attempts, some in by_attempts.items():
+            self._settle_failed(some, attempts, e, cid)
+
+    def _settle_failed(self, rows: Sequence[Row], attempts: int, e: BaseException, cid: str) -> None:
+        settings, now, text = self.item.settings, self._now(), self.figures.last_error
+        if isinstance(e, PubSubReject):
+            self._log(rows, attempts, e, cid, 'it is a dead letter, as the target wants')
+            self._settling.bury(rows, 'rejected', at=now, attempts=attempts, text=text)
+        elif 0 < settings.delivery_max_retry <= attempts:
+            self._log(rows, attempts, e, cid, f'it is a dead letter after {attempts} attempt(s)')
+            self._settling.bury(rows, 'max-retry', at=now, attempts=attempts, text=text)
+        else:
+            seconds = e.seconds if isinstance(e, RetryLater) else self._pause(attempts, e)
+            at = now + int(seconds * _MICROSECONDS)
+            self._log(rows, attempts, e, cid, f'it is tried again in {seconds:.1f} s')
+            is_aside = not settings.delivery_err_should_block
+            self._settling.retry(rows, at=at, attempts=attempts, text=text, waits_aside=is_aside)
+            if is_aside:
+                self.expect(at)
+
+    def _pause(self, attempts: int, e: BaseException) -> float:
+        settings = self.item.settings
+        return pause(attempts, fixed=settings.wait_sock_err if isinstance(e, OSError) else settings.wait_non_sock_err)
+
+    def _log(self, rows: Sequence[Row], attempts: int, e: BaseException, cid: str, what: str) -> None:
+        ids = ', '.join(row.message.msg_id for row in rows[:3]) + (f' and {len(rows) - 3} more' if len(rows) > 3 else '')
+        is_expected = isinstance(e, ZatoException | TimeoutError) and e.__cause__ is None
+        logger.warning(
+            'Message %s was not delivered to %s (cid: %s, attempt %d): %s: %s; %s',
+            ids,
+            self._title,
+            cid,
+            attempts,
+            type(e).__name__,
+            e,
+            what,
+            exc_info=None if is_expected else e,
+            extra={'action': 'pubsub.not_delivered', 'cid': cid},
+        )
+
+    # After a crash
+
+    def _suspect(self) -> None:
+        """The last holder died: it may have been of one of the first messages, so these are delivered one by one.
+
+        Where they were already, it can only have been the first one. Raises Ended.
+        """
+        while self._is_stale or self._is_fetching:
+            if self._is_stopping:
+                raise Ended
+            self._fetch()
+            if self._is_fetching:
+                self._bell.wait(_LOOK_EVERY)
+        now, settings = self._now(), self.item.settings
+        most = settings.max_in_flight * settings.delivery_batch_size + PENDING
+        rows = [row for row in self._head if row.not_before <= now][:most]
+        if not rows:
+            return
+        self._settling.suspect(rows[:1] if rows[0].crashes else rows)
+        dead = [row for row in self._head if row.crashes >= _CRASHES]
+        for row in dead:
+            self._head.take([row])
+            text = f'The process ended {_CRASHES} times while it was delivered'
+            self._settling.bury([row], 'crash', at=now, attempts=row.attempts, text=text)
+            logger.error(
+                'Message %s to %s is a dead letter: %s',
+                row.message.msg_id,
+                self._title,
+                text,
+                extra={'action': 'pubsub.crash'},
+            )

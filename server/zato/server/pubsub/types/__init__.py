@@ -1,0 +1,1 @@
+"""Run-time halves of the kinds of publish/subscribe, found by their presence."""

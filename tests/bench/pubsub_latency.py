@@ -1,0 +1,69 @@
+"""From `self.pubsub.publish`, at 50 messages a second, until the service that they are for begins to handle them.
+
+The peer's client publishes and consumes in one process, so nothing is between it and the broker but two connections.
+"""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import replace
+from importlib.metadata import version
+from typing import Any, Final
+
+from tests.bench.options import Options
+from tests.bench.pubsub_rabbitmq import NAME as RABBITMQ
+from tests.bench.pubsub_rabbitmq import rabbitmq
+from tests.bench.pubsub_turns import ZATO, Turn, clean, client_turn, deployed, own_turn, save, take_turns
+from tests.bench.report import Figure, Report
+from tests.bench.zato_server import Environment
+
+NAME = 'pubsub-latency'
+
+_LONGER: Final = 3  #: times as long as other rounds, so that there are messages enough for a p99
+_TARGETS: Final = {'p50': {'must': 1.0, 'aim': 0.5}, 'p99': {'must': 2.5, 'aim': 1.2}}
+
+
+def run(report: Report, options: Options) -> None:
+    report.heading(NAME, 'publish to handled at 50 messages a second, one worker; on a quiet machine only')
+    seconds = options.seconds * _LONGER
+    with rabbitmq() as broker, Environment(workers=1) as env:
+        server = deployed(env)
+        own_turn(server, 'bench.pubsub.pace', seconds=options.warm_up)
+        rounds = take_turns(
+            [
+                lambda: own_turn(server, 'bench.pubsub.pace', seconds=seconds),
+                lambda: client_turn(RABBITMQ, [broker], 'pubsub_rabbitmq_client', broker.port, 'pace', seconds),
+            ],
+            options.rounds,
+        )
+    save(report, NAME, rounds)
+    good, is_clean = clean(rounds)
+    note = f'{len(good)} of {len(rounds)} rounds of {seconds:g} s'
+    report.add(*_percentiles(ZATO, [one[ZATO] for one in good], is_clean, note, _TARGETS))
+    note = f'RabbitMQ {rounds[0][RABBITMQ].version}, pika {version("pika")}'
+    report.add(*_percentiles(RABBITMQ, [one[RABBITMQ] for one in good], is_clean, note, {}))
+
+
+def _percentiles(name: str, turns: list[Turn], is_clean: bool, note: str, targets: dict[str, Any]) -> list[Figure]:
+    """Of all messages; the spread is that of the rounds."""
+    whole = _of(tuple(age for turn in turns for age in turn.ages))
+    each = [_of(turn.ages) for turn in turns]
+    figures = [
+        Figure(
+            name=f'{name}, {percentile}',
+            value=value,
+            unit='ms',
+            low=min(one[percentile] for one in each),
+            high=max(one[percentile] for one in each),
+            is_clean=is_clean,
+            **targets.get(percentile, {}),
+        )
+        for percentile, value in whole.items()
+    ]
+    return [replace(figures[0], note=note), *figures[1:]]
+
+
+def _of(ages: tuple[float, ...]) -> dict[str, float]:
+    """Milliseconds."""
+    cuts = statistics.quantiles(ages, n=100, method='inclusive')
+    return {'p50': cuts[49], 'p99': cuts[98]}
