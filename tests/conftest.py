@@ -95,6 +95,12 @@ def empty_odb_address(odb_engine: str, request: pytest.FixtureRequest, tmp_path:
         yield from _in_postgresql(request.getfixturevalue('postgresql'), 'template1')
 
 
+@pytest.fixture
+def environment_odb(odb_engine: str, request: pytest.FixtureRequest) -> ODBAddress | None:
+    """For an environment that is to be made: an empty database, None for SQLite, which it makes by itself."""
+    return request.getfixturevalue('empty_odb_address') if odb_engine == 'postgresql' else None
+
+
 def _in_postgresql(server: PostgreSQL, template: str) -> Iterator[ODBAddress]:
     address = server.database(f'odb_{uuid4().hex}', template=template)
     yield address

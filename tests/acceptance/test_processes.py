@@ -324,6 +324,16 @@ def empty_odb(environment: Environment) -> None:
     (environment.path / 'zato.db').write_bytes(b'')
 
 
+def remove_messages(environment: Environment) -> None:
+    (environment.path / 'pubsub.db').unlink()
+
+
+def damage_messages(environment: Environment) -> None:
+    for path in environment.path.glob('pubsub.db*'):
+        path.unlink()
+    (environment.path / 'pubsub.db').write_bytes(b'not a database' * 1_000)
+
+
 def change_schema(environment: Environment) -> None:
     with closing(sqlite3.connect(environment.path / 'zato.db', isolation_level=None)) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
@@ -340,6 +350,8 @@ def change_key_of_cluster(environment: Environment) -> None:
         (remove_odb, 'zato.db: reading failed: unable to open database file (the file is missing; zato create odb'),
         (damage_odb, 'zato.db: reading failed: file is not a database'),
         (empty_odb, 'zato.db has no schema; run: zato create odb'),
+        (remove_messages, 'pubsub.db, which messages are published to, is missing; zato odb upgrade makes it'),
+        (damage_messages, 'pubsub.db, which messages are published to, cannot be read: file is not a database'),
         (change_schema, 'zato.db has schema 9999, which is newer than'),
         (change_key_of_cluster, 'the secret key is not that of cluster'),
     ],

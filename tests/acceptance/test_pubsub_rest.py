@@ -376,7 +376,13 @@ def test_4xx_makes_dead_letters_of_bad_messages_alone_where_that_is_wanted(clust
             client.publish(data)
         invoke(cluster, f'{SUBSCRIPTION}.edit', {'name': client.name, 'is_paused': False})
         eventually(lambda: len(taken) == 3, 'the good ones')
+        (letter,) = eventually(
+            lambda: invoke(cluster, 'zato.pubsub.dead-letter.get-list', {'topic_name': client.topic})['messages'],
+            'the dead letter',
+        )
     assert taken == ['a', 'b', 'c']
+    assert (letter['data_prefix'], letter['reason']) == ('bad', 'rejected')
+    assert '422' in letter['error']
 
 
 # Services under classic names

@@ -1,6 +1,7 @@
 """From `self.pubsub.publish`, at 50 messages a second, until the service that they are for begins to handle them.
 
-The peer's client publishes and consumes in one process, so nothing is between it and the broker but two connections.
+The peer's client publishes and consumes in one process, so nothing is between it and the broker but one connection. It is
+not of the same durability: RabbitMQ hands a message to its consumer before it confirms it, we do so once it is flushed.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from tests.bench.processes import BenchError, Server, environment, free_port, is
 NAME: Final = 'RabbitMQ'
 PROGRAM: Final = Path('/usr/lib/rabbitmq/bin/rabbitmq-server')  #: the one in PATH changes to another user and directory
 
+_END_WITH_US: Final = ('setpriv', '--pdeathsig', 'TERM', '--')
 _NULL: Final = subprocess.DEVNULL
 _HOST: Final = '127.0.0.1'
 _TIMEOUT: Final = 10.0  #: seconds that the name server of Erlang may take
@@ -31,7 +32,7 @@ def rabbitmq() -> Iterator[Server]:
         directory = Path(name)
         names, port = free_port(), free_port()
         variables = _variables(directory, names, port)
-        with _name_server(names), started(NAME, [str(PROGRAM)], port, '', None, **variables) as server:
+        with _name_server(names), started(NAME, [*_END_WITH_US, str(PROGRAM)], port, '', None, **variables) as server:
             yield server
 
 
@@ -39,7 +40,7 @@ def rabbitmq() -> Iterator[Server]:
 def _name_server(port: int) -> Iterator[None]:
     """Erlang's, which a broker starts by itself otherwise and leaves running."""
     variables = {**environment(), 'ERL_EPMD_PORT': str(port), 'ERL_EPMD_ADDRESS': _HOST}
-    process = subprocess.Popen(['epmd'], env=variables, stdin=_NULL, stdout=_NULL, stderr=_NULL)
+    process = subprocess.Popen([*_END_WITH_US, 'epmd'], env=variables, stdin=_NULL, stdout=_NULL, stderr=_NULL)
     try:
         end = monotonic() + _TIMEOUT
         while not is_listening(port):

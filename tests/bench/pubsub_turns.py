@@ -88,9 +88,18 @@ def client_turn(system: str, servers: list[Server], module: str, *arguments: obj
     """Of a client in tests/bench, which says what it has done. servers: what it works with. Raises BenchError."""
     meter, before = CPUMeter(*servers), _cpu_seconds(servers)
     command = [sys.executable, '-m', f'tests.bench.{module}', *map(str, arguments)]
-    done = subprocess.run(
-        command, capture_output=True, env=environment(), cwd=ROOT, stdin=subprocess.DEVNULL, timeout=_TIMEOUT, check=False
-    )
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            env=environment(),
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            timeout=_TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as e:
+        raise BenchError(f'{module} took longer than {_TIMEOUT:g} s') from e
     if done.returncode:
         raise BenchError(f'{module} failed: {done.stderr.decode().strip()}')
     answer = json.loads(done.stdout)

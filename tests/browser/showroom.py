@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from tests.browser.conftest import Site
+from tests.browser.pubsub_showroom import furnish_pubsub
 from zato.cli.component import client_of
 
 CUSTOMERS = """from zato.server.service import Service
@@ -104,7 +105,7 @@ def furnish(site: Site) -> Mapping[str, str]:
     for number in (4711, 4712, 4713):
         environment.invoke('customers.get-customer', {'customer_id': number})
         environment.invoke('invoices.send-invoice', {'order_number': number})
-    return pages_of(ids, basic_auth)
+    return {**pages_of(ids, basic_auth), **furnish_pubsub(environment, jane)}
 
 
 def pages_of(ids: Mapping[str, int], basic_auth: int) -> dict[str, str]:
@@ -143,6 +144,12 @@ EMPTY_PAGES: Mapping[str, str] = {
     'basic-auths': '/zato/kind/security-basic-auth/',
     'groups': '/zato/kind/security-group/',
     'group-create': '/zato/kind/security-group/create/',
+    'topics': '/zato/pubsub/topic/',
+    'topic-create': '/zato/kind/pubsub-topic/create/',
+    'endpoints': '/zato/kind/pubsub-endpoint/',
+    'subscriptions': '/zato/pubsub/subscription/',
+    'subscription-create': '/zato/kind/pubsub-subscription/create/',
+    'dead-letters': '/zato/pubsub/dead-letter/',
     'servers': '/zato/servers/',
     'server': '/zato/servers/server/server1/',
     'logs': '/zato/logs/',

@@ -76,6 +76,26 @@ def logs(admin: Visitor) -> None:
     expect(admin.page.get_by_role('log')).to_contain_text('Accounting has not confirmed')
 
 
+def topics(admin: Visitor) -> None:
+    admin.go('/zato/pubsub/topic/')
+
+
+def topic(admin: Visitor) -> None:
+    topics(admin)
+    admin.follow('/orders/new')
+    admin.sees('Retrying')
+
+
+def queue(admin: Visitor) -> None:
+    admin.go('/zato/pubsub/subscription/?query=reports')
+    admin.page.get_by_role('main').get_by_role('link', name='8 messages wait').click()
+    admin.sees('8 messages, in the order')
+
+
+def dead_letters(admin: Visitor) -> None:
+    admin.go('/zato/pubsub/dead-letter/')
+
+
 def servers(admin: Visitor) -> None:
     admin.go('/zato/servers/')
 
@@ -93,6 +113,10 @@ PAGES: dict[str, Callable[[Visitor], None]] = {
     'services': services,
     'invoker': invoker,
     'difference': difference,
+    'topics': topics,
+    'topic': topic,
+    'queue': queue,
+    'dead-letters': dead_letters,
     'servers': servers,
     'logs': logs,
     'changes': changes,

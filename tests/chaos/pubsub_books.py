@@ -165,7 +165,7 @@ def balance(cluster: Cluster, publishers: Publishers, subscribed: Mapping[str, S
         if count > limits.of(service)
     ]
     wrong += disorder(begun, publishers.sent)
-    wrong += cluster.faults()
+    cluster.check()
     if left := cluster.value('SELECT count(*) FROM ps_msg'):
         wrong.append(f'{left} messages remain that nobody is to get')
     counts = {'acknowledged': len(publishers.sent), 'delivered': len(delivered), 'repeated': twice, 'kills': limits.kills}

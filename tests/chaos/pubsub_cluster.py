@@ -17,13 +17,13 @@ from sqlalchemy import text
 
 from tests.support.admin import create, pids
 from tests.support.environment import Answer, Environment, eventually
+from tests.support.pubsub_store import check_store
 from zato.cli.odb import address_of_server
 from zato.common.odb.address import ODBAddress
 from zato.common.odb.database import Database
 from zato.common.pubsub.schema import store_address
 
 _SERVICES = Path(__file__).with_name('pubsub_services.py')
-_REFERRING = ('ps_queue', 'ps_retry', 'ps_pulled', 'ps_dead')
 TOPIC = '/chaos/topic'
 
 
@@ -48,7 +48,8 @@ class Cluster:
     def __init__(self, environment: Environment, directory: Path) -> None:
         self.environment = environment
         self.directory = directory
-        self.address = store_address(address_of_server(environment.server))
+        self.odb = address_of_server(environment.server)
+        self.address = store_address(self.odb)
         self.database = Database(self.address)
         self._passwords = {'pubapi': environment.password()}
 
@@ -92,11 +93,15 @@ class Cluster:
         create(self.environment, 'zato.pubsub.endpoint', service, endpoint_type='service', service=service)
         create(self.environment, 'zato.pubsub.subscription', service, topic=TOPIC, endpoint=service, **settings)
 
+    def publish_through(self, pid: int) -> None:
+        """What that worker began to write before is written when this returns."""
+        eventually(lambda: self.try_to_publish('chaos.target.7').json['pid'] == pid, f'worker {pid} to answer')
+
     # What targets do
 
-    def say(self, what: str) -> None:
-        """To all targets: `hold` or `fail`."""
-        (self.directory / what).touch()
+    def say(self, what: str, to: int | None = None) -> None:
+        """To all targets: `hold` or `fail`; the latter to those of one process, if it is named."""
+        (self.directory / what).write_text('' if to is None else str(to))
 
     def take_back(self, what: str) -> None:
         (self.directory / what).unlink(missing_ok=True)
@@ -139,22 +144,16 @@ class Cluster:
             eventually(is_less, f'fewer than {before} messages to be undelivered; {self.state()}')
             left = self.undelivered()
 
-    def faults(self) -> list[str]:
-        """What contradicts itself in the store: refs = rows that refer to a message, and no row refers to one that is gone."""
-        union = ' UNION ALL '.join(f'SELECT seq FROM {table}' for table in _REFERRING)
-        counted = f'SELECT seq, count(*) AS found FROM ({union}) AS rows GROUP BY seq'
-        wrong = self.rows(
-            f'SELECT m.seq, m.refs, c.found FROM ps_msg m LEFT JOIN ({counted}) AS c ON c.seq = m.seq '
-            'WHERE m.refs <> coalesce(c.found, 0) OR (m.refs = 0 AND m.keep_until = 0) LIMIT 5'
-        )
-        gone = self.rows(f'SELECT seq FROM ({union}) AS rows WHERE seq NOT IN (SELECT seq FROM ps_msg) LIMIT 5')
-        return [f'refs and rows differ: {row}' for row in wrong] + [f'no message for {row}' for row in gone]
+    def check(self) -> None:
+        """Fails if anything in the store contradicts anything else."""
+        check_store(self.odb)
 
     def state(self) -> str:
         """For whoever wants to know why nothing goes on."""
         queue = self.rows('SELECT sub_id, rank, seq, attempts, crashes, not_before FROM ps_queue ORDER BY 1, 2, 3 LIMIT 3')
         leases = self.rows("SELECT name, owner, epoch, expires FROM lease WHERE name LIKE 'pubsub:%' LIMIT 5")
-        logs = '\n'.join(self.environment.log(number)[-1_500:] for number in range(len(self.environment.servers)))
+        files = [server.path / 'logs' / name for server in self.environment.servers for name in ('server.log', 'pubsub.log')]
+        logs = '\n'.join(file.read_text(encoding='utf-8')[-1_500:] for file in files if file.exists())
         return f'queue: {queue}; leases: {leases}; workers: {self.workers}; logs: {logs}'
 
     def close(self) -> None:
@@ -163,17 +162,17 @@ class Cluster:
 
 @contextmanager
 def cluster(
-    path: Path, odb: ODBAddress | None = None, *, workers: int = 2, servers: int = 1, is_started: bool = True
+    path: Path, odb: ODBAddress | None = None, *, workers: int = 2, servers: int = 1, disk: Path | None = None
 ) -> Iterator[Cluster]:
-    environment = Environment(path / 'qs-1', servers=servers, workers=workers, odb=odb)
+    """disk: where the environment is, `path` by default; the journal is not."""
+    environment = Environment((disk or path) / 'qs-1', servers=servers, workers=workers, odb=odb)
     made = Cluster(environment, path)
     try:
         _keep_ports(environment)
         text = _SERVICES.read_text(encoding='utf-8').replace("Path('journal')", f'Path({str(path)!r})')
         environment.save('chaos_pubsub.py', text)
-        if is_started:
-            environment.start()
-            eventually(lambda: len(made.workers) == workers * servers, 'all workers')
+        environment.start()
+        eventually(lambda: len(made.workers) == workers * servers, 'all workers')
         yield made
     finally:
         made.close()

@@ -63,7 +63,7 @@ class Target(Service):
             gevent.sleep(_LOOK_EVERY)
         for message in messages:
             self._obey(message)
-        if (DIRECTORY / 'fail').exists():
+        if _must_fail():
             raise RuntimeError('Told to fail')
         _write(self.name, messages, 'end')
 
@@ -111,6 +111,14 @@ class Target6(Target):
 
 class Target7(Target):
     name = 'chaos.target.7'
+
+
+def _must_fail() -> bool:
+    """`fail` has the process that is to fail, or is empty."""
+    try:
+        return (DIRECTORY / 'fail').read_text() in ('', str(os.getpid()))
+    except OSError:
+        return False
 
 
 def _write(service: str, messages: Sequence[PubSubMessage], what: str) -> None:

@@ -7,34 +7,63 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Sequence
+from typing import Literal
 
 from tests.chaos.pubsub_books import Limits, Publishers, balance
-from tests.chaos.pubsub_cluster import TOPIC, Cluster
+from tests.chaos.pubsub_cluster import TOPIC, Cluster, kill
 from tests.support.admin import create
+from tests.support.environment import eventually
+from tests.support.postgresql import PostgreSQL
 
 PUBLISHERS = 64
 SUBSCRIBED = {'chaos.target': ['chaos.target'], TOPIC: ['chaos.batch', 'chaos.wide']}
-_BATCH, _WIDE = 50, 4
+BATCHES = {'chaos.target': 1, 'chaos.batch': 50, 'chaos.wide': 4}  #: messages that are in flight at once
 
 
 def subscribe(cluster: Cluster) -> None:
     """One subscription of each kind: to a service, in batches, several at once with an ordering key."""
     create(cluster.environment, 'zato.pubsub.topic', TOPIC)
-    cluster.subscribe('chaos.batch', delivery_batch_size=_BATCH)
-    cluster.subscribe('chaos.wide', delivery_batch_size=1, max_in_flight=_WIDE)
+    cluster.subscribe('chaos.batch', delivery_batch_size=BATCHES['chaos.batch'])
+    cluster.subscribe('chaos.wide', delivery_batch_size=1, max_in_flight=BATCHES['chaos.wide'])
     cluster.publish('chaos.target', p=-1, n=0)  # its subscription comes with the first message
 
 
-def storm(cluster: Cluster, *, seed: int, rounds: int, most: float = 1.0) -> list[str]:
-    """kill -9 of everything, so many times, each up to `most` seconds after the start. Returns what went wrong."""
+def storm(
+    cluster: Cluster, *, seed: int, rounds: int, most: float = 1.0, what: Literal['all', 'worker'] = 'all'
+) -> list[str]:
+    """kill -9 of everything, or of a worker, so many times, each up to `most` seconds after the one before.
+
+    Returns what went wrong.
+    """
     print(f'seed {seed}')
     own = random.Random(seed)
     subscribe(cluster)
     with Publishers(cluster, PUBLISHERS, seed, SUBSCRIBED) as publishers:
         for _ in range(rounds):
             time.sleep(own.uniform(0.05, most))  # kills are to hit any moment
-            cluster.environment.kill_all()
-            cluster.environment.start()
+            if what == 'all':
+                cluster.environment.kill_all()
+                cluster.environment.start()
+            else:
+                kill(own.sample(sorted(cluster.workers), 1))
         time.sleep(own.uniform(0.05, most))
-    batches = {'chaos.target': 1, 'chaos.batch': _BATCH, 'chaos.wide': _WIDE}
-    return balance(cluster, publishers, SUBSCRIBED, Limits(kills=rounds, batches=batches))
+    return balance(cluster, publishers, SUBSCRIBED, Limits(kills=rounds, batches=BATCHES))
+
+
+def outages(cluster: Cluster, postgresql: PostgreSQL, *, seed: int, how: Sequence[str]) -> list[str]:
+    """PostgreSQL is restarted, so many times and in these ways, while clients publish. Returns what went wrong."""
+    print(f'seed {seed}')
+    own = random.Random(seed)
+    subscribe(cluster)
+    with Publishers(cluster, 16, seed, SUBSCRIBED) as publishers:
+        for one in how:
+            time.sleep(own.uniform(0.2, 1.0))  # it is to hit any moment
+            if one == 'crash':
+                postgresql.crash()
+                postgresql.start()
+            else:
+                postgresql.restart('immediate' if one == 'immediate' else 'fast')
+            before = len(publishers.sent)
+            eventually(lambda before=before: len(publishers.sent) > before + 100, 'publishing to go on')
+    return balance(cluster, publishers, SUBSCRIBED, Limits(kills=len(how), batches=BATCHES))

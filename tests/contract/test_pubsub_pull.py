@@ -208,6 +208,20 @@ def test_a_lease_ends_by_itself(store: Store) -> None:
     assert found[0].attempts == 1
 
 
+def test_what_nobody_asks_for_comes_back_too(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pull_rows, '_LATE', pull_rows._LATE.replace(str(pull_rows._AT_ONCE), '2'))
+    store.publish('a', 'b', 'c', subs=(SUB, OTHER))
+    store.get()
+    assert store.pulls.late() == []
+    store.let_leases_end()
+    store.get(sub=OTHER)
+    assert store.pulls.late() == [SUB]
+    store.pulls.bring_back(SUB, max_retry=NO_LIMIT)
+    assert (store.names('ps_queue'), store.names('ps_pulled')) == (['a', 'b', 'c'], [])
+    assert {row.attempts for row in store.get().rows} == {1}
+    assert len(store.names('ps_pulled', OTHER)) == 3
+
+
 def test_attempts_are_kept_through_a_restart(store: Store, address: ODBAddress) -> None:
     store.publish('a')
     store.get()

@@ -99,7 +99,7 @@ def test_what_is_published_after_something_else_has_a_higher_number(messages: Me
 
 def test_no_messages_are_published_without_an_error(messages: Messages) -> None:
     messages.carry_out(empty := Publish([]))
-    assert (empty.error, empty.seqs) == (None, [])
+    assert (empty.error, list(empty.seqs)) == (None, [])
     assert messages.carry_out() == ()
 
 

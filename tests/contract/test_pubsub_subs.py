@@ -45,7 +45,7 @@ def letters(store: PubSubTables, sub_id: int) -> list[tuple[str, str, str, str]]
 
 def test_who_subscribes_is_published_to(store: PubSubTables, rows: SubscriptionRows) -> None:
     before = version(store)
-    rows.ensure([FIRST, SubRow(C, OTHER_TOPIC, 'zpsk.c')])
+    assert rows.ensure([FIRST, SubRow(C, OTHER_TOPIC, 'zpsk.c')]) == [A, C]
     assert store.subscribed() == [A, C]
     assert version(store) > before
 
@@ -53,8 +53,8 @@ def test_who_subscribes_is_published_to(store: PubSubTables, rows: SubscriptionR
 def test_to_subscribe_again_changes_nothing(store: PubSubTables, rows: SubscriptionRows) -> None:
     rows.ensure([FIRST])
     before = version(store)
-    rows.ensure([FIRST])
-    rows.ensure([])
+    assert rows.ensure([FIRST]) == []
+    assert rows.ensure([]) == []
     assert version(store) == before
 
 

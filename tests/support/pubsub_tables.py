@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Collection, Sequence
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +38,6 @@ class PubSubTables:
         self.opened = OpenODB(address)
         self.tables = MessageTables(self.opened.odb)
         self.changed: list[int] = []  #: queues that somebody was told of
-        self._ids = count(1)
 
     def close(self) -> None:
         self.opened.close()
@@ -98,23 +96,6 @@ class PubSubTables:
                     *letters,
                 )
         return seqs
-
-    def publish_many(self, number: int, queue: int) -> None:
-        """Messages m1, m2 … in one queue, in one transaction."""
-        at = now()
-
-        def work(connection: Any) -> None:
-            seqs = self.tables.next_seqs(connection, number)
-            rows = [{'seq': seq, 'msg_id': f'm{next(self._ids)}', 'now': at, 'queue': queue} for seq in seqs]
-            connection.execute(
-                text(f"""INSERT INTO ps_msg (seq, msg_id, topic_id, priority, pub_time, expires_at, mime, form, size,
-                endpoint_id, keep_until, refs, data)
-                VALUES (:seq, :msg_id, {TOPIC}, 5, :now, 0, 'text/plain', 't', 4, 5, 0, 1, 'aaaa')"""),
-                rows,
-            )
-            connection.execute(text('INSERT INTO ps_queue (sub_id, rank, seq) VALUES (:queue, 4, :seq)'), rows)
-
-        self.opened.odb.write(work)
 
     def ids(self, table: str, sub_id: int) -> list[str]:
         """IDs of messages that have a row there, in the order of delivery."""

@@ -402,3 +402,36 @@ def test_removing_what_is_not_there_changes_nothing(path: str) -> None:
     routes.remove(other)
     routes.remove(channel('/b/{c}', 'GET'))
     assert match(routes, '/b/1')[0] == '/b/{c}'
+
+
+# What was found before
+
+
+def test_what_was_found_before_counts_until_a_channel_comes_or_goes() -> None:
+    routes = routes_of(slashed('/a/{b}'))
+    for _ in range(3):
+        assert match(routes, '/a//b/c') == ('/a/{b}', {'b': '/b/c'})
+    other = channel('/a//b/{c}')
+    routes.add(other)
+    for _ in range(3):
+        assert match(routes, '/a//b/c') == ('/a//b/{c}', {'c': 'c'})
+    routes.remove(other)
+    assert match(routes, '/a//b/c') == ('/a/{b}', {'b': '/b/c'})
+
+
+def test_whoever_changes_the_parameters_of_a_request_does_not_change_those_of_the_next() -> None:
+    routes = routes_of(slashed('/a/{b}'))
+    for _ in range(3):
+        params = routes.match(b'/a//x', b'GET')[1]
+        assert params == {'b': '/x'}
+        params['b'] = 'changed'
+
+
+def test_what_is_remembered_does_not_grow_without_end() -> None:
+    routes = routes_of(slashed('/a/{b}'))
+    for number in range(2_500):
+        assert match(routes, f'/a//{number}')[1] == {'b': f'/{number}'}
+    match(routes, f'/a//{"x" * 10_000}')
+    known = routes._known._found
+    assert len(known) <= 1_000
+    assert max(len(key[0]) for key in known) < 500

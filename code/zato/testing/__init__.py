@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zato.testing.local_server import LocalServer
+    from zato.testing.pubsub import Published
     from zato.testing.recording import Invocation
     from zato.testing.rest import RESTResponse
 
-__all__ = ['Invocation', 'LocalServer', 'RESTResponse']
+__all__ = ['Invocation', 'LocalServer', 'Published', 'RESTResponse']
 
-_MODULES = {'Invocation': 'recording', 'LocalServer': 'local_server', 'RESTResponse': 'rest'}
+_MODULES = {'Invocation': 'recording', 'LocalServer': 'local_server', 'Published': 'pubsub', 'RESTResponse': 'rest'}
 
 
 def __getattr__(name: str) -> Any:

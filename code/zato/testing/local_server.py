@@ -14,6 +14,7 @@ from zato.common.clock import SYSTEM_CLOCK, Clock
 from zato.common.crypto import Cipher, new_key
 from zato.common.exception import NotAvailable
 from zato.common.odb.lease import Leases
+from zato.common.pubsub import PubSubMessage
 from zato.server.admin_api import plain_services
 from zato.server.deploy.loader import ModuleLoader, Source, compile_services
 from zato.server.http.json import encode
@@ -33,9 +34,11 @@ from zato.server.service.facade.time import Time
 from zato.server.service.facades import Facades, Factory, Member, Outgoing
 from zato.server.service.invocation import only_payload
 from zato.server.service.naming import module_name
+from zato.server.service.pubsub import ServiceTarget
 from zato.server.service.store import ServiceStore
 from zato.server.service.workers import WorkerCalls, shown
 from zato.testing.locks import MemoryLeases
+from zato.testing.pubsub import Published, TestPubSub
 from zato.testing.recording import Invocation, RecordingInvoker
 from zato.testing.rest import RESTResponse, send
 
@@ -65,6 +68,7 @@ class LocalServer:
                 'crypto': lambda service: crypto,
                 'lock': lambda service: locks,
                 'patterns': patterns_of,
+                'pubsub': lambda service: self._pubsub.of(service),
                 'server': lambda service: ServerFacade(service, _NAME, crypto, partial(self._invoke_all_pids, service)),
                 'static_config': lambda service: static_config,
                 'time': lambda service: time,
@@ -74,6 +78,12 @@ class LocalServer:
         )
         self._invoker = RecordingInvoker(self._store, self._facades)
         self._invoker.invocations = []
+        self._pubsub = TestPubSub(self._invoker.exists)
+
+    @property
+    def published(self) -> list[Published]:
+        """What services have published so far. Nobody gets it: see `deliver`."""
+        return self._pubsub.published
 
     @property
     def invocations(self) -> list[Invocation]:
@@ -141,6 +151,18 @@ class LocalServer:
             payload = only_payload(payload, kwargs)
         call = Call(self._find(service), cid or self._invoker.cids.new(), channel_of_type(channel), None, None, _TESTER)
         return self._invoker.run(call, Request(payload, payload)).payload
+
+    def deliver(self, service: str | type[Service], data: Any = '', **attributes: Any) -> PubSubMessage:
+        """Run a service as if a message had been published to it, which is its `self.request.raw_request`.
+
+        data: goes the way to a subscriber and back, so a tuple is a list then. attributes: of the message, such as
+        `priority` or `delivery_count`. Returns the message. What the service raises comes through: it would be tried again.
+        Raises TypeError for an unknown attribute, BadRequest for data that cannot be published.
+        """
+        name = self._find(service).name
+        message = self._pubsub.message(name, data, attributes)
+        ServiceTarget(self._invoker, lambda: name, wraps=False).deliver([message], self._invoker.cids.new())
+        return message
 
     def rest(
         self,

@@ -10,6 +10,7 @@ from typing import Any
 import gevent
 import pytest
 
+from tests.unit.pubsub.rows import row
 from zato.common.config.kinds.pubsub_subscription import PubSubSubscription
 from zato.common.exception import PubSubReject, RetryLater
 from zato.common.pubsub import PubSubMessage
@@ -167,6 +168,16 @@ def test_what_is_published_here_is_delivered_without_a_look_at_the_store(bench: 
     until(lambda: task._head.is_all)
     bench.publish('a', 'b', task=task)
     until(lambda: target.data == ['a', 'b'])
+
+
+def test_what_other_workers_published_before_goes_before_what_is_published_here(bench: Bench) -> None:
+    target = Target()
+    task = bench.task(target)
+    until(lambda: task._head.is_all)
+    bench.publish('of another worker', 'of this worker')
+    task.offer(row(2), turn=1)
+    until(lambda: not bench.left())
+    assert target.data == ['of another worker', 'of this worker']
 
 
 def test_an_urgent_message_overtakes_a_backlog(bench: Bench) -> None:
@@ -372,6 +383,30 @@ def test_what_ended_its_process_three_times_is_a_dead_letter_and_the_rest_is_del
     bench.task(last, is_clean=False, epoch=4)
     until(lambda: not bench.left())
     assert last.data == ['other']
+    assert bench.dead() == [('killer', 'crash', 0)]
+
+
+def test_urgent_messages_that_come_while_one_ends_processes_cost_no_other_its_delivery(bench: Bench) -> None:
+    bench.publish('killer', 'good', 'other')
+
+    def dies(messages: Sequence[PubSubMessage]) -> tuple[()]:
+        if messages[0].data == 'killer':
+            gevent.sleep(3_600)
+        return ()
+
+    for epoch in range(1, 4):
+        bench.lease('me', epoch)
+        target = Target(dies)
+        task = bench.task(target, is_clean=epoch == 1, epoch=epoch)
+        until(lambda target=target: 'killer' in target.data)  # type: ignore[misc]  # of this turn
+        task._settling.flush(PATIENCE)
+        task.kill()  # as if its process had ended
+        bench.publish('urgent', priority=9)
+    bench.lease('me', 4)
+    last = Target(dies)
+    bench.task(last, is_clean=False, epoch=4)
+    until(lambda: not bench.left())
+    assert last.data == ['urgent', 'good', 'other']
     assert bench.dead() == [('killer', 'crash', 0)]
 
 

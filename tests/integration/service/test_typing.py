@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from zato.common import DATA_FORMAT
 from zato.common.exception import BadRequest
+from zato.common.pubsub import PubSubMessage, PubSubReject
 from zato.common.typing_ import any_, anydictnone, callable_, cast_, datetimez, dict_, dict_field, intnone, isotimestamp
 from zato.common.typing_ import list_, list_field, optional, stranydict, strlist, strnone, strorlist, tuple_, union_
 from zato.server.service import AsIs, Int, List, Model, ModelCtx, RESTAdapter, Service, dataclass
@@ -107,7 +108,13 @@ class Get(Service):
         reveal_type(self.out.rest)  # is zato.server.service.facade.rest.RESTConnections
         reveal_type(self.rest.crm.get({}))  # is zato.server.connection.rest.response.RESTResponse
         reveal_type(self.security.get_bearer_token_by_name('a').token)  # is str
-        reveal_type(self.pubsub)  # is Any
+        reveal_type(self.pubsub)  # is zato.server.service.facade.pubsub.PubSub
+        reveal_type(self.pubsub.publish('my.target', data={'a': 1}, priority=9, deliver_after=5))  # is str | None
+        reveal_type(self.pubsub.publish(Create, 'text', correl_id=self.cid, user_ctx=[1], has_gd=False))  # is str | None
+        reveal_type(self.pubsub.publish('/a', data_list=[{'data': 1, 'msg_id': 'a'}], priority=1))  # is list[str | None]
+        reveal_type(self.pubsub.publish_many('/a', ['a', {'data': 'b'}], endpoint_name='e'))  # is list[str | None]
+        reveal_type(self.pubsub.get_messages('/a', 'zpsk.1', needs_msg_id=True))  # is list[dict[str, Any]]
+        reveal_type(self.pubsub.subscribe('/a', 'e', delivery_method='pull'))  # is str
         reveal_type(self.cache)  # is zato.server.service.facade.cache.Caches
         reveal_type(self.cache.default)  # is zato.server.service.facade.cache.Cache
         reveal_type(self.cache.default.get('a'))  # is Any
@@ -143,8 +150,23 @@ class Get(Service):
         self.requst  # error "Get" has no attribute "requst"
         self.out.rset  # error "Outgoing" has no attribute "rset"
         self.time.nwo()  # error "Time" has no attribute "nwo"
+        self.pubsub.publsh('/a')  # error "PubSub" has no attribute "publsh"
+        self.pubsub.publish('/a', 'x', prio=5)  # error No overload variant of "publish" of "PubSub" matches argument types
+        self.pubsub.publish_many('/a', [], prio=5)  # error Unexpected keyword argument "prio" for "publish_many" of "PubSub"
         self.invoke()  # error Missing positional argument "name" in call to "invoke" of "Service"
         self.response.status_code = 'OK'  # error Incompatible types in assignment
+
+
+class Target(Service):
+    def handle(self) -> None:
+        message: PubSubMessage = self.request.raw_request
+        reveal_type(message.data)  # is Any
+        reveal_type(message.msg_id)  # is str
+        reveal_type(message.delivery_count)  # is int
+        with self.pubsub.batch() as pubsub:
+            reveal_type(pubsub)  # is zato.server.service.facade.pubsub.PubSub
+        if not message.data:
+            raise PubSubReject(self.cid, 'No data')
 
 
 class GetCustomer(RESTAdapter):
@@ -187,7 +209,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[int, tuple[str, str]]
         found = _MESSAGE.match(line)
         assert found is not None, line
         revealed = _REVEALED(found['text'])
-        messages[int(found['line'])] = ('is', revealed['type']) if revealed else (found['kind'], found['text'])
+        said = ('is', revealed['type']) if revealed else (found['kind'], found['text'])
+        messages.setdefault(int(found['line']), said)  # an error comes before the notes that explain it
     return messages
 
 
@@ -211,7 +234,7 @@ def test_the_same_services_are_deployed_but_for_the_mistakes() -> None:
     try:
         module = loader.load([Source('my_services', '/s/my_services.py', text.encode())])['my_services']
         names = sorted(compile_services(module, 'my_services', '/s/my_services.py'))
-        assert names == ['customer.get', 'user.create', 'user.get']
+        assert names == ['customer.get', 'my-services.target', 'user.create', 'user.get']
     finally:
         loader.uninstall()
         sys.modules.pop('my_services', None)

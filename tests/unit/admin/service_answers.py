@@ -7,6 +7,9 @@ from typing import Any
 
 from tests.support.dashboard import Pages
 
+#: Kinds whose objects refer to services.
+_USERS = ('channel-rest', 'pubsub-endpoint', 'pubsub-topic')
+
 PATH = '/env/server1/pickup/incoming/services/crm.py'
 
 
@@ -80,5 +83,5 @@ def know(pages: Pages, *services: dict[str, Any], sources: Sequence[str] = ('a\n
         'zato.service.get-source': source_of,
         'zato.service.get': {'id': 7, 'name': 'crm.get-customer', 'is_rate_limit_active': False},
         'zato.service.get-receipt': {**version(4), 'applied': ['server1:1'], 'pending': [], 'failed': {}},
-        'zato.channel-rest.get-list': {'response': [], '_meta': {}},
+        **{f'zato.{kind}.get-list': {'response': [], '_meta': {}} for kind in _USERS},
     }

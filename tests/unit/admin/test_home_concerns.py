@@ -89,6 +89,7 @@ def test_an_alarm_of_many_workers_is_one() -> None:
         ('deploy:/a/b.py', '/zato/service/'),
         ('module:my_module', '/zato/service/'),
         ('Service `my.service`', '/zato/service/overview/my.service/'),
+        ('Subscription zpsk.rest.01 to /customer/new', '/zato/pubsub/subscription/?query=zpsk.rest.01'),
         ('ODB', '/zato/servers/server/server1/'),
         ('Nothing known `x`', '/zato/servers/server/server1/'),
         ('REST channel `a` b`', '/zato/kind/channel-rest/?query=a%60+b'),

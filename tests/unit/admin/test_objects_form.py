@@ -9,9 +9,11 @@ import pytest
 from tests.support.dashboard import Pages
 from tests.support.html_form import HTMLForm
 from tests.unit.admin.object_answers import SERVICES, as_saved, objects_of, page_of, required, saved, shown
+from zato.admin.links import object_page
+from zato.admin.menu import OWN_PAGES
 from zato.admin.objects.values import request_of, values_of
 from zato.client.admin import ServerError, ServerUnreachable
-from zato.common.config.kind import Kind, kinds
+from zato.common.config.kind import Kind, find_kind, kinds
 from zato.common.config.stored import read_settings
 
 CHANNEL = kinds()['channel_rest']
@@ -52,13 +54,15 @@ def test_the_form_of_every_kind_creates_what_its_service_takes(pages: Pages, kin
     pages.cluster.answers[service] = as_saved
     client, form, _ = _form(pages, f'/zato/kind/{kind.slug}/create/')
     answer = client.post(f'/zato/kind/{kind.slug}/create/', {**form.values, **required(kind), 'name': 'New'})
-    assert answer.headers['Location'] == f'/zato/kind/{kind.slug}/?highlight=7'
+    own = object_page(kind.name, 7, 'New') if kind.name in OWN_PAGES else ''
+    assert answer.headers['Location'] == (own or f'/zato/kind/{kind.slug}/?highlight=7')
     (payload,) = pages.cluster.asked(service)
     assert (payload.pop('name'), payload.pop('is_active')) == ('New', True)
     problems: list[str] = []
     assert read_settings(kind, payload, lambda key, text: problems.append(f'{key} {text}'))
     assert problems == []
-    assert payload.keys() == {name for name, declared in kind.fields.items() if not declared.is_secret}
+    able = {name for name, declared in kind.fields.items() if not (declared.is_secret or declared.is_read_only)}
+    assert payload.keys() == able
 
 
 @pytest.mark.parametrize('kind', KINDS, ids=lambda kind: kind.name)
@@ -77,7 +81,16 @@ def test_the_form_of_every_kind_edits_nothing_that_nobody_touched(pages: Pages, 
 
 
 def _is_fixed(kind: Kind, name: str) -> bool:
-    return kind.fields[name].is_read_only or kind.fields[name].is_secret
+    declared = kind.fields[name]
+    return declared.is_read_only or declared.is_fixed or declared.is_secret
+
+
+def test_what_stays_as_it_is_can_be_read_in_the_form_of_an_object(pages: Pages) -> None:
+    kind = find_kind('pubsub_subscription')
+    stays = {'topic': '/customer/new', 'endpoint': 'crm', 'sub_key': 'zpsk.rest.1'}
+    _, form, text = _edit(pages, kind, **stays)
+    assert not form.inputs.keys() & stays.keys()
+    assert all(value in text for value in stays.values())
 
 
 def _unix(value: Any) -> Any:

@@ -6,11 +6,13 @@ import re
 from typing import Any
 
 import pytest
+from django.urls import reverse
 
 from tests.support.dashboard import Pages
 from tests.support.dashboard import pages as make_pages
 from tests.unit.admin.object_answers import page_of, shown
 from zato.admin.cluster import Failure
+from zato.admin.menu import OWN_PAGES
 from zato.admin.objects.rows import cell_of
 from zato.admin.objects.states import INACTIVE, UP, Reason, State, silent, state_of, variable_notes
 from zato.client.admin import ServerError, ServerUnreachable
@@ -38,8 +40,8 @@ def test_each_kind_has_its_list(pages: Pages) -> None:
     for kind in kinds().values():
         pages.cluster.answers[f'{kind.derived_services}.get-list'] = page_of([shown(kind)])
         answer = client.get(f'/zato/kind/{kind.slug}/')
-        if kind.name == 'service':
-            assert answer.headers['Location'] == '/zato/service/'
+        if kind.name in OWN_PAGES:
+            assert answer.headers['Location'] == reverse(OWN_PAGES[kind.name])
             continue
         text = answer.content.decode()
         assert f'<h1>{kind.menu_path[-1]}</h1>' in text

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from django.urls import reverse
 
 from tests.support.dashboard import Pages
-from zato.admin.menu import Entry, menu
+from zato.admin.menu import OWN_PAGES, Entry, menu
 from zato.common.config.kind import kinds
 
 
@@ -20,9 +21,11 @@ def _ways(entries: list[Entry], way: tuple[str, ...] = ()) -> Iterator[tuple[tup
 def test_each_kind_is_where_its_declaration_says(pages: Pages) -> None:
     ways = {way: entry.url for way, entry in _ways(menu('/zato/', 'viewer'))}
     for kind in kinds().values():
-        expected = '/zato/service/' if kind.name == 'service' else f'/zato/kind/{kind.slug}/'
-        assert ways[kind.menu_path] == expected
+        own = OWN_PAGES.get(kind.name)
+        assert ways[kind.menu_path] == (reverse(own) if own else f'/zato/kind/{kind.slug}/')
     assert ways['Connections', 'Channels', 'REST'] == '/zato/kind/channel-rest/'
+    assert ways['Pub/sub', 'Topics'] == '/zato/pubsub/topic/'
+    assert ways['Pub/sub', 'Dead letters'] == '/zato/pubsub/dead-letter/'
 
 
 @pytest.mark.parametrize(
@@ -32,9 +35,11 @@ def test_each_kind_is_where_its_declaration_says(pages: Pages) -> None:
         ('/zato/kind/channel-rest/12/history/', ['Connections', 'Channels', 'REST']),
         ('/zato/kind/service/34/', ['Services']),
         ('/zato/service/overview/my.service/', ['Services']),
+        ('/zato/kind/pubsub-topic/3/', ['Pub/sub', 'Topics']),
+        ('/zato/pubsub/subscription/3/queue/', ['Pub/sub', 'Subscriptions']),
         ('/zato/', ['Home']),
     ],
-    ids=['a list', 'an object', 'a service as an object', 'a service', 'home'],
+    ids=['a list', 'an object', 'a service as an object', 'a service', 'the form of a topic', 'a queue', 'home'],
 )
 def test_where_one_is_is_marked(pages: Pages, path: str, expected: list[str]) -> None:
     assert [entry.label for _, entry in _ways(menu(path, 'admin')) if entry.is_current] == expected

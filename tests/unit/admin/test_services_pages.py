@@ -123,7 +123,9 @@ def test_a_service_that_is_not_there_is_404(pages: Pages) -> None:
 def test_admins_are_led_from_a_service_to_the_form_of_a_channel_for_it(pages: Pages, role: str) -> None:
     know(pages)
     address = '/zato/kind/channel-rest/create/?service=crm.get-customer'
-    assert (f'href="{address}"' in text_of(pages, '/zato/service/overview/crm.get-customer/', role)) == (role == 'admin')
+    text = text_of(pages, '/zato/service/overview/crm.get-customer/', role)
+    assert (f'href="{address}"' in text) == (role == 'admin')
+    assert 'Create a new Topic' not in text, 'a service is only the hook of one'
     if role == 'admin':
         objects_of(pages.cluster)
         assert '<option value="crm.get-customer" selected>' in text_of(pages, address, role)

@@ -255,6 +255,27 @@ def test_what_its_home_does_not_want_the_next_one_takes_in_time_and_keeps(cluste
     assert cluster.holders == {7: [home.id]}, 'others take part now'
 
 
+def test_a_new_home_has_the_same_time_to_take_it_however_long_it_was_free_before(cluster: Cluster) -> None:
+    former, later = Placement({'one': '', 'two': ''}), Placement({'one': '', 'three': ''})
+    sub_id = next(id for id in SUBS if former.home_of(id) == 'two' and later.home_of(id) == 'three')
+    cluster.join('one')
+    two = cluster.join('two')
+    two.unwanted = {sub_id}
+    cluster.settle()
+    cluster.want([sub_id])
+    cluster.later(TTL / 4 + 4)
+    two.die()
+    three = cluster.join('three')
+    three.unwanted = {sub_id}
+    cluster.settle(three)
+    cluster.later(4)
+    assert cluster.holders == {sub_id: []}
+    three.unwanted = set()
+    three.assignment.wake()
+    cluster.settle()
+    assert cluster.holders == {sub_id: ['three']}
+
+
 def test_what_is_no_longer_wanted_is_let_go(cluster: Cluster) -> None:
     cluster.want([1, 2])
     one = cluster.join('one')

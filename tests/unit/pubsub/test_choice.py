@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from tests.unit.pubsub.rows import row
-from zato.server.pubsub.choice import next_apart, next_batch
+from zato.server.pubsub.choice import next_apart, next_batch, suspects
 from zato.server.pubsub.store.interface import Row
 
 NOW = 1_000
@@ -65,3 +65,15 @@ def test_what_may_have_ended_a_process_waits_until_nothing_else_is_in_flight() -
     rows = [row(1, crashes=1), row(2)]
     assert apart(rows, is_alone=False) == []
     assert apart(rows) == [1]
+
+
+def test_any_of_those_that_were_on_their_way_may_have_ended_a_process() -> None:
+    rows = [row(1), row(2), row(3, not_before=NOW + 1), row(4)]
+    assert [one.seq for one in suspects(rows, NOW, 2)] == [1, 2]
+    assert [one.seq for one in suspects(rows, NOW, 9)] == [1, 2, 4]
+
+
+def test_where_one_did_before_it_was_that_one_or_what_came_before_it() -> None:
+    rows = [row(9, rank=0), row(1, crashes=2), row(2, crashes=1), row(3)]
+    assert [one.seq for one in suspects(rows, NOW, 9)] == [9, 1]
+    assert [one.seq for one in suspects(rows[1:], NOW, 9)] == [1]

@@ -26,7 +26,7 @@ class FakePulls:
     def __init__(self, *names: str) -> None:
         self.queue = [row(name) for name in names]
         self.calls: list[tuple[Any, ...]] = []
-        self.late: list[str] = []  # whose time was over before they were acknowledged
+        self.lost: list[str] = []  # whose time was over before they were acknowledged
 
     def get(self, sub_id: int, *, most: int, visibility: float, max_retry: int) -> Pulled:
         self.calls.append(('get', sub_id, most, visibility, max_retry))
@@ -38,13 +38,19 @@ class FakePulls:
 
     def acknowledge(self, sub_id: int, msg_ids: Sequence[str], lease_id: str = '') -> list[str]:
         self.calls.append(('acknowledge', sub_id, list(msg_ids), lease_id))
-        return self.late
+        return self.lost
 
     def give_back(
         self, sub_id: int, msg_ids: Sequence[str], how: GiveBack, *, max_retry: int, lease_id: str = ''
     ) -> list[str]:
         self.calls.append(('give back', sub_id, list(msg_ids), how, max_retry, lease_id))
         return []
+
+    def late(self) -> list[int]:
+        return [9, 10]  # 10 is not known here
+
+    def bring_back(self, sub_id: int, *, max_retry: int) -> None:
+        self.calls.append(('bring back', sub_id, max_retry))
 
 
 class Hook:
@@ -139,5 +145,14 @@ def test_what_a_hook_skips_is_not_lost_when_a_queue_is_drained() -> None:
 
 def test_what_somebody_else_got_while_the_hook_ran_is_not_drained_too() -> None:
     pulls = FakePulls('a', 'b')
-    pulls.late = ['a']
+    pulls.lost = ['a']
     assert ids(messages_of(pulls, Hook()).drain(subscription(), CID, most=3)) == ['b']
+
+
+def test_what_nobody_asks_for_comes_back_to_queues_that_are_known() -> None:
+    pulls = FakePulls()
+    registry = Registry()
+    registry.put(subscription())
+    pulled = PulledMessages(cast(Pulls, pulls), registry, lambda topic_id: None)
+    assert pulled.bring_back() == [9]
+    assert pulls.calls == [('bring back', 9, 7)]

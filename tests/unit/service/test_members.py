@@ -37,7 +37,6 @@ LATER = {
     'im': 'instant messaging',
     'kvdb': 'Redis',
     'odb': 'direct access to the ODB',
-    'pubsub': 'publish/subscribe',
     'schedule': 'the scheduler',
     'search': 'search engines',
     'sms': 'SMS',
@@ -148,7 +147,7 @@ def test_what_is_no_part_of_any_server_is_an_attribute_error(instance: Service) 
             _ = owner.nothing_of_the_kind  # type: ignore[attr-defined, union-attr]  # there is none
 
 
-@pytest.mark.parametrize('name', [*LATER, 'cache', 'rest', 'security', 'time'])
+@pytest.mark.parametrize('name', [*LATER, 'cache', 'pubsub', 'rest', 'security', 'time'])
 def test_what_comes_with_a_facade_is_there_from_then_on(name: str) -> None:
     invoker = invoker_of(service('x', lambda self: None))
     invoker.facades.put(name, lambda service: (name, service.name))
@@ -174,7 +173,8 @@ def test_connections_are_there_from_then_on_too(name: str, known_as: str) -> Non
 
 def test_each_member_that_may_not_be_there_says_what_it_belongs_to() -> None:
     members = {name for name, value in vars(Service).items() if isinstance(value, Member)}
-    always = {'cache', 'config', 'crypto', 'patterns', 'rest', 'security', 'server', 'static_config', 'time', 'user_config'}
+    always = {'cache', 'config', 'crypto', 'patterns', 'pubsub', 'rest', 'security', 'server', 'static_config', 'time'}
+    always |= {'user_config'}
     assert members - always == set(LATER)
     outgoing = {name for name, value in vars(Outgoing).items() if isinstance(value, Member)}
     assert outgoing - {'plain_http', 'rest', 'soap'} == set(OUTGOING)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.urls import NoReverseMatch, reverse
 
 from zato.admin.wording import parts_of_title
 from zato.common.config.kind import kinds
+
+#: Kinds whose objects have a page of their own, by the object's ID → the page's name.
+_OWN_PAGES: Final = {'pubsub_topic': 'topic', 'pubsub_subscription': 'subscription'}
 
 
 def address(page: str, *args: Any, **query: Any) -> str:
@@ -27,6 +30,8 @@ def object_page(kind: str, object_id: int, name: str) -> str:
         return address('services', query=name)
     if kind == 'service':
         return address('service', name)
+    if kind in _OWN_PAGES:
+        return address(_OWN_PAGES[kind], object_id)
     return address('object', kinds()[kind].slug, object_id) if kind in kinds() else ''
 
 

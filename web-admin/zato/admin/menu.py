@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -14,7 +14,14 @@ from zato.common.config.kind import kinds
 from zato.common.version import version
 
 #: Kinds whose list is a page of its own → its name.
-OWN_PAGES: Final[Mapping[str, str]] = {'service': 'services'}
+OWN_PAGES: Final[Mapping[str, str]] = {
+    'service': 'services',
+    'pubsub_topic': 'topics',
+    'pubsub_subscription': 'subscriptions',
+}
+
+#: Pages in the menus of kinds that are not lists of a kind: the way to it, its name.
+_MORE: Final = ((('Pub/sub', 'Dead letters'), 'dead-letters'),)
 
 
 @dataclass(slots=True)
@@ -67,20 +74,26 @@ def for_templates(request: HttpRequest) -> dict[str, Any]:
 def _kinds() -> list[Entry]:
     top = Entry('')
     for kind in kinds().values():
-        if kind.name in OWN_PAGES or 'get-list' not in kind.operations:
-            continue
-        parent = top
-        *menus, label = kind.menu_path
-        for name in menus:
-            found = next((entry for entry in parent.entries if entry.label == name and not entry.url), None)
-            if found is None:
-                found = Entry(name)
-                parent.entries.append(found)
-            parent = found
-        parent.entries.append(Entry(label, reverse('objects', args=[kind.slug])))
+        if len(kind.menu_path) > 1 and 'get-list' in kind.operations:
+            own = OWN_PAGES.get(kind.name)
+            _add(top, kind.menu_path, reverse(own) if own else reverse('objects', args=[kind.slug]))
+    for way, page in _MORE:
+        _add(top, way, reverse(page))
     for entry in top.entries:
         _sort(entry)
     return sorted(top.entries, key=lambda entry: (entry.label == 'Other', entry.label))
+
+
+def _add(top: Entry, way: Sequence[str], url: str) -> None:
+    parent = top
+    *menus, label = way
+    for name in menus:
+        found = next((entry for entry in parent.entries if entry.label == name and not entry.url), None)
+        if found is None:
+            found = Entry(name)
+            parent.entries.append(found)
+        parent = found
+    parent.entries.append(Entry(label, url))
 
 
 def _sort(entry: Entry) -> None:

@@ -18,6 +18,7 @@ urlpatterns = [
     path('zato/', include('zato.admin.home.urls')),
     path('zato/kind/', include('zato.admin.objects.urls')),
     path('zato/service/', include('zato.admin.services.urls')),
+    path('zato/pubsub/', include('zato.admin.pubsub.urls')),
     path('zato/servers/', include('zato.admin.servers.urls')),
     path('zato/logs/', include('zato.admin.logs.urls')),
     path('zato/changes/', include('zato.admin.changes.urls')),

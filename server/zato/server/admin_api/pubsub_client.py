@@ -106,13 +106,9 @@ class TopicService(ClientService):
         data = body.get('data')
         if data is None or data == '':
             raise BadRequest(self.cid, 'No data sent on input', needs_msg=True)
-        options = {name: value for name, value in body.items() if name in OPTIONS}
-        if not options.get('correl_id'):
-            options['correl_id'] = self.cid
-        if not options.get('msg_id') and (key := self._idempotency_key()):
+        options = self._options(body) if len(body) > 1 else {}
+        if (key := self._idempotency_key()) and not options.get('msg_id'):
             options['msg_id'] = _msg_id(endpoint, topic, key)
-        if options.get('has_gd') not in (None, True, False):
-            raise BadRequest(self.cid, f'`has_gd` must be true or false; got {shown(options["has_gd"])}', needs_msg=True)
         msg_id = pubsub.publisher.publish(topic, endpoint, data, self.cid, **options)
         self.response.payload = {'msg_id': msg_id} if msg_id is not None else {}
 
@@ -128,10 +124,19 @@ class TopicService(ClientService):
             messages.reverse()
         self.response.payload = [message.to_external_dict() for message in messages]
 
+    def _options(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Raises BadRequest."""
+        options = {name: value for name, value in body.items() if name in OPTIONS}
+        if options.get('has_gd') not in (None, True, False):
+            raise BadRequest(self.cid, f'`has_gd` must be true or false; got {shown(options["has_gd"])}', needs_msg=True)
+        return options
+
     def _idempotency_key(self) -> bytes:
         """b'' if there is none. Raises BadRequest."""
         message = self._call.message
-        key = message.headers.get(_IDEMPOTENCY_KEY, b'').strip() if message is not None else b''
+        if message is None or _IDEMPOTENCY_KEY not in message.headers:
+            return b''
+        key = message.headers[_IDEMPOTENCY_KEY].strip()
         if len(key) > _LONGEST_KEY:
             raise BadRequest(self.cid, f'Idempotency-Key may have {_LONGEST_KEY} characters', needs_msg=True)
         return key

@@ -1,4 +1,4 @@
-"""`zato.pubsub.queue.*`, and what there is of a topic: messages that are not delivered yet, for those who administer them."""
+"""`zato.pubsub.queue.*`, `zato.pubsub.topic.get-message-list`, `zato.pubsub.topic.clear`: messages that wait."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ class GetMessages(QueueService):
             raise BadRequest(self.cid, f'{rule}; got {shown(which)}', needs_msg=True)
         queue = self.queue()
         after = self.place('after', _KEY_SIZE[which])
-        page = self.pubsub.queues.browse(queue, cast(Which, which), after=after, limit=self.limit())
+        page = self.administration.queues.browse(queue, cast(Which, which), after=after, limit=self.limit())
         self.response.payload = {
             'messages': self.shown(page.messages),
             'next': next_place(page.next),
-            **bounded('depth', self.pubsub.figures.queues([queue])[queue].ready, MOST_COUNTED),
+            **bounded('depth', self.administration.figures.queues([queue])[queue].ready, MOST_COUNTED),
         }
 
 
@@ -71,7 +71,7 @@ class GetMessage(QueueService):
         msg_id = str(self.require('msg_id'))
         request = self.request.input
         named = any(request.get(key) for key in ('sub_key', 'sub_id', 'id', 'topic_id', 'topic_name'))
-        found = self.pubsub.queues.find(msg_id, most=_MOST_DATA, sub_id=self.queue() if named else 0)
+        found = self.administration.queues.find(msg_id, most=_MOST_DATA, sub_id=self.queue() if named else 0)
         if found is None:
             raise NotFound(self.cid, f'There is no message {shown(msg_id)}, or it was delivered already')
         (answer,) = self.shown([found])
@@ -93,7 +93,9 @@ class GetTopicMessages(QueueService):
         raw = self.request.input.get('after_seq')
         just_tells = str(raw) == str(_JUST_TELL)
         after = 0 if just_tells else self.number('after_seq')
-        found, last = self.pubsub.queues.published(topic.id, after=after, limit=0 if just_tells else self.limit(PAGE))
+        found, last = self.administration.queues.published(
+            topic.id, after=after, limit=0 if just_tells else self.limit(PAGE)
+        )
         self.response.payload = {'messages': self.shown(found), 'last_seq': last}
 
 
@@ -102,7 +104,7 @@ class DeleteMessage(QueueService):
 
     def handle(self) -> None:
         queue = self.queue()
-        deleted = self.pubsub.queues.delete(queue, self.msg_ids())
+        deleted = self.administration.queues.delete(queue, self.msg_ids())
         self.log('deleted', deleted, queue)
         self.response.payload = {'deleted': deleted}
 
@@ -112,7 +114,7 @@ class Clear(QueueService):
 
     def handle(self) -> None:
         queue = self.queue()
-        deleted = self.pubsub.queues.clear(queue)
+        deleted = self.administration.queues.clear(queue)
         self.log('deleted', deleted, queue)
         self.response.payload = {'deleted': deleted}
 
@@ -123,8 +125,8 @@ class ClearTopic(QueueService):
     def handle(self) -> None:
         topic = self.topic()
         deleted = 0
-        for queue in (-topic.id, *(item.id for item in self.pubsub.registry.subscriptions_of(topic.id))):
-            cleared = self.pubsub.queues.clear(queue)
+        for queue in (-topic.id, *(item.id for item in self.administration.registry.subscriptions_of(topic.id))):
+            cleared = self.administration.queues.clear(queue)
             self.log('deleted', cleared, queue)
             deleted += cleared
         self.response.payload = {'deleted': deleted}
@@ -139,7 +141,7 @@ class Move(QueueService):
         if to is None:
             raise BadRequest(self.cid, 'Element missing: to_topic', needs_msg=True)
         is_copy = bool(self.boolean('is_copy'))
-        moves = self.pubsub.moves
+        moves = self.administration.moves
         if self.boolean('all'):
             moved = moves.move_all(queue, to, is_copy=is_copy)
         else:
@@ -155,7 +157,7 @@ class EditMessage(QueueService):
 
     def handle(self) -> None:
         msg_id = str(self.require('msg_id'))
-        found = self.pubsub.queues.find(msg_id, most=1)
+        found = self.administration.queues.find(msg_id, most=1)
         if found is None:
             raise NotFound(self.cid, f'There is no message {shown(msg_id)}, or it was delivered already')
         request = self.request.input
@@ -172,7 +174,7 @@ class EditMessage(QueueService):
         changed = [name for name in ('data', 'mime_type', 'expiration', 'priority') if request.get(name) not in (None, '')]
         if not values and priority is None:
             raise BadRequest(self.cid, 'Nothing changes: give data, priority, expiration or mime_type', needs_msg=True)
-        if not self.pubsub.queues.edit(msg_id, priority=priority, **values):
+        if not self.administration.queues.edit(msg_id, priority=priority, **values):
             raise NotFound(self.cid, f'Message {shown(msg_id)} was delivered meanwhile')
         self.log('edited', 1, -found.topic_id)
         self.response.payload = {'msg_id': msg_id, 'changed': changed}

@@ -30,7 +30,7 @@ class PubSubService(AdminService):
     """A topic is named by `topic_id` or `topic_name`, a subscription by `sub_key`, `sub_id` or `id`."""
 
     @property
-    def pubsub(self) -> Administration:
+    def administration(self) -> Administration:
         return self.context.pubsub.administration
 
     def topic(self) -> ConfigObject:
@@ -59,7 +59,7 @@ class PubSubService(AdminService):
 
     def optional_subscription(self) -> ConfigObject | None:
         """None if the request names none. Raises BadRequest, NotFound."""
-        registry = self.pubsub.registry
+        registry = self.administration.registry
         sub_key = self.request.input.get('sub_key')
         id = self.number('sub_id') or self.number('id')
         if not sub_key and not id:
@@ -113,18 +113,18 @@ class PubSubService(AdminService):
 
     def endpoint_name(self, id: int) -> str:
         """'' if it is gone."""
-        found = self.pubsub.registry.endpoint(id)
+        found = self.administration.registry.endpoint(id)
         return INTERNAL_ENDPOINT if not id else found.name if found is not None else ''
 
     def topic_name(self, id: int) -> str:
         """'' if it is gone."""
-        found = self.pubsub.registry.topic_by_id(id)
+        found = self.administration.registry.topic_by_id(id)
         return found.name if found is not None else ''
 
     def _topic_of(self, name: Any, id: int) -> ConfigObject | None:
         if not name and not id:
             return None
-        registry = self.pubsub.registry
+        registry = self.administration.registry
         found = registry.topic(str(name)) if name else registry.topic_by_id(id)
         if found is None:
             which = shown(name) if name else f'with ID {id}'

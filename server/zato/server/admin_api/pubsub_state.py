@@ -25,14 +25,14 @@ class GetTopicStates(PubSubService):
     role: ClassVar[Role] = 'viewer'
 
     def handle(self) -> None:
-        registry = self.pubsub.registry
+        registry = self.administration.registry
         ids = self.ids()
         found = registry.topics() if ids is None else [topic for id in ids if (topic := registry.topic_by_id(id))]
         subs = {topic.id: registry.subscriptions_of(topic.id) for topic in found}
         queues = [*(-topic.id for topic in found), *(sub.id for own in subs.values() for sub in own)]
-        figures = self.pubsub.figures.queues(queues)
-        published = self.pubsub.figures.topics()
-        tasks = self.pubsub.task_states()
+        figures = self.administration.figures.queues(queues)
+        published = self.administration.figures.topics()
+        tasks = self.administration.task_states()
         self.response.payload = [
             {
                 **self._of_topic(topic, published.get(topic.id, TopicFigures())),
@@ -72,8 +72,8 @@ class GetSubscriptionStates(PubSubService):
 
     def handle(self) -> None:
         found = self._chosen()
-        figures = self.pubsub.figures.queues([item.id for item in found])
-        tasks = self.pubsub.task_states()
+        figures = self.administration.figures.queues([item.id for item in found])
+        tasks = self.administration.task_states()
         owners = self._owners([item.id for item in found if item.settings.delivery_method == NOTIFY])
         self.response.payload = [
             self._state(item, figures[item.id], tasks.get(item.id), owners.get(item.id)) for item in found
@@ -81,7 +81,7 @@ class GetSubscriptionStates(PubSubService):
 
     def _chosen(self) -> list[ConfigObject]:
         """Those that are down too."""
-        up = {item.id: item for item in self.pubsub.registry.subscriptions()}
+        up = {item.id: item for item in self.administration.registry.subscriptions()}
         stored = self.context.objects.stored
         down = (stored[id] for id in self.context.objects.down if stored[id].kind == SUBSCRIPTION)
         every = {**{item.id: _as_stored(item) for item in down}, **up}
@@ -98,7 +98,7 @@ class GetSubscriptionStates(PubSubService):
         """Who has the leases, None if it is not known where that one is, and their epochs."""
         names = {lease_name(id): id for id in ids}
         peers = {peer.id: peer for peer in live_workers(self.context.odb)}
-        leases = self.pubsub.leases(list(names))
+        leases = self.administration.leases(list(names))
         return {names[name]: (peers.get(lease.owner), lease.epoch) for name, lease in leases.items() if lease.is_held}
 
     def _state(
@@ -106,7 +106,7 @@ class GetSubscriptionStates(PubSubService):
     ) -> dict[str, Any]:
         settings = item.settings
         peer, epoch = owner or (None, 0)
-        endpoint = self.pubsub.registry.endpoint(settings.endpoint)
+        endpoint = self.administration.registry.endpoint(settings.endpoint)
         error = self.context.objects.error_of(item.id)
         return {
             'id': item.id,

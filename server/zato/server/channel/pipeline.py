@@ -15,7 +15,9 @@ from zato.common.exception import (
     MethodNotAllowed,
     NotFound,
     ServiceUnavailable,
+    StoreUnavailable,
     TooManyRequests,
+    TopicFull,
     Unauthorized,
     UnsupportedMediaType,
     ZatoException,
@@ -200,7 +202,7 @@ class Pipeline:
             e = ServiceUnavailable(cid, str(e))
             is_logged = True
         else:
-            is_logged = isinstance(e, (_Late, ChannelDown))
+            is_logged = isinstance(e, (_Late, ChannelDown, StoreUnavailable, TopicFull))  # alarms have told of these
         if isinstance(e, HTTPException):
             if e.status >= 500 and not is_logged:
                 logger.error(

@@ -14,6 +14,7 @@ from zato.common.config.kinds.channel_rest import PARAM
 from zato.common.exception import BadRequest, Conflict, HTTPException, MethodNotAllowed, NotAcceptable, NotFound
 from zato.server.channel.accept import ANYTHING, Accept, specificity
 from zato.server.channel.channel import Channel
+from zato.server.channel.known_routes import KnownRoutes
 
 _NO_PARAMS: dict[str, str] = {}
 
@@ -22,9 +23,6 @@ Methods = dict[bytes, tuple[Channel, ...]]
 
 #: What matches a path, and the values of its parameters.
 Found = tuple[Methods, tuple[bytes, ...]]
-
-_NOTHING: Found = ({}, ())
-
 
 _NOTHING_YET: Final[dict[Any, Any]] = {}
 _NO_SPANS: Final[list[Channel]] = []
@@ -130,9 +128,11 @@ class Routes:
     def __init__(self) -> None:
         self._exact: dict[bytes, Methods] = {}
         self._root = _Node()
+        self._known = KnownRoutes()
 
     def add(self, channel: Channel) -> None:
         """Raises Conflict if there is a channel with this path, method and `http_accept`."""
+        self._known.forget()
         if not channel.params:
             _add(self._exact.setdefault(channel.path.encode(), {}), channel)
             return
@@ -146,6 +146,7 @@ class Routes:
 
     def remove(self, channel: Channel) -> None:
         """Without effect if it is not there."""
+        self._known.forget()
         if not channel.params:
             path = channel.path.encode()
             methods = self._exact.get(path, {})
@@ -171,7 +172,11 @@ class Routes:
         methods = self._exact.get(path)
         if methods is None:
             parts = path.split(b'/')[1:]
-            methods, values = _walk(self._root, parts) or next(_find(self._root, parts, 0), _NOTHING)
+            found = _walk(self._root, parts)
+            if found is None:
+                key = path, method, accept
+                return self._known.get(key) or self._known.put(key, self._choose(path, method, Accept(accept)))
+            methods, values = found
         channels = methods.get(method) or methods.get(b'')
         if channels is not None and channels[0].http_accept == ANYTHING:  # most requests
             return channels[0], _named(channels[0], values) if values else _NO_PARAMS

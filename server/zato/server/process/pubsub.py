@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 import gevent
 from sqlalchemy import Connection, select, text
 
-from zato.common.config.kinds.pubsub_subscription import NOTIFY
-from zato.common.exception import ConnectionDown, ZatoException
+from zato.common.config.kinds.pubsub_subscription import NOTIFY, PubSubSubscription
+from zato.common.exception import ConnectionDown, StoreUnavailable, ZatoException
 from zato.common.odb.address import ODBAddress
 from zato.common.odb.database import Database
 from zato.common.odb.lease import Leases
@@ -21,6 +21,7 @@ from zato.common.odb.tables import config_object
 from zato.common.pubsub.ids import MessageIDs
 from zato.common.pubsub.schema import store_address
 from zato.server.admin_api.pubsub_context import PubSubContext
+from zato.server.config.runtime import ConfigObject
 from zato.server.connection.registry import OutgoingConnections
 from zato.server.connection.rest.connection import RESTConnection
 from zato.server.connection.rest.push import Push
@@ -41,8 +42,9 @@ from zato.server.pubsub.published import Published
 from zato.server.pubsub.publisher import Publisher
 from zato.server.pubsub.pull import Pulls
 from zato.server.pubsub.pulled import PulledMessages
+from zato.server.pubsub.queues import Queues
 from zato.server.pubsub.ram import RAMQueues
-from zato.server.pubsub.registry import Registry
+from zato.server.pubsub.registry import SUBSCRIPTION, Registry
 from zato.server.pubsub.store.interface import Store, SubRow
 from zato.server.pubsub.store.sqlite import SQLiteStore
 from zato.server.pubsub.subs import SubscriptionRows
@@ -54,12 +56,12 @@ from zato.server.pubsub.tidying import Tidying
 from zato.server.pubsub.watch import Watch
 from zato.server.pubsub.writer import Writer
 from zato.server.service.facade.pubsub import PubSub, PubSubParts
+from zato.server.service.facade.pubsub_queues import QueueParts
 from zato.server.service.pubsub import ServiceHook, ServiceTarget
 
 if TYPE_CHECKING:
     from zato.common.alarm import Alarms
     from zato.server.config.objects import ConfigObjects
-    from zato.server.config.runtime import ConfigObject
     from zato.server.process.propagation import Propagation
     from zato.server.process.settings import Settings
     from zato.server.service.facades import Facades
@@ -70,6 +72,8 @@ logger = logging.getLogger('zato.pubsub')
 _SERVICE: Final = 'service'
 _ENSURE_EVERY: Final = 30.0  #: seconds
 _WRITE_EVERY: Final = 1.0
+_STORE: Final = 'Store of messages'
+_STORE_ADVICE: Final = 'publishers are answered with 503 meanwhile; see to the disk, or the database, that it is on'
 _CHANNEL: Final = 'zato_pubsub'
 _NOTIFY: Final = text(f"SELECT pg_notify('{_CHANNEL}', :text)")
 
@@ -92,14 +96,16 @@ class PubSubOfWorker:
         self.registry = registry
         self.odb = ODB(Database(address)) if address.is_sqlite else odb
         self.tables = MessageTables(self.odb)
-        self.writer = Writer(_make_store(address))
+        self.writer = Writer(_make_store(address), trouble=self._tell_trouble)
         self._config_odb = odb
         self._objects = objects
         self._propagation = propagation
         self._connections = connections
         self._alarms = alarms
         self._invoker: Invoker | None = None
-        self._subs = SubscriptionRows(self.tables)
+        self._subs = SubscriptionRows(
+            self.tables, partial(self._tell_hook, 'on_subscribed'), partial(self._tell_hook, 'on_unsubscribed')
+        )
         self._hooks: dict[int, tuple[int, ServiceHook | None]] = {}  # topic → generation of the registry, hook
         own = propagation.presence.id
         self._published = Published(self.odb, own)
@@ -110,8 +116,9 @@ class PubSubOfWorker:
         self._leases = leases = Leases(self.odb.database, self.odb.write, self.odb.read)
         self.assignment = Assignment(leases, own, self.deliveries, others=self)
         self.pokes.use(self.assignment)
-        self._ram = RAMQueues(registry, self._target_of, new_cid=self._new_cid, now=time)
-        self._depths = Depths(self._count)
+        self._ram = RAMQueues(registry, self._target_of, hook_of=self._hook_of, new_cid=self._new_cid, now=time)
+        figures = Figures(self.tables)
+        self._depths = Depths(figures.longest, alarms)
         self.publisher = Publisher(
             registry,
             self.writer,
@@ -128,12 +135,14 @@ class PubSubOfWorker:
             sweeper=Sweeper(self.tables, self._not_delivered, self._live),
             watch=Watch(
                 registry,
-                Figures(self.tables),
+                figures,
                 leases=leases.find,
                 alarms=alarms,
                 max_lag=settings.conf.pubsub.alarm_lag,
             ),
         )
+        self._pulls = Pulls(self.tables)
+        self._pulled = PulledMessages(self._pulls, registry, self._hook_of)
         self._is_started = False
         registry.listen(self)
         propagation.hear(self.pokes.receive)
@@ -145,6 +154,13 @@ class PubSubOfWorker:
         parts = PubSubParts(
             publisher=self.publisher,
             registry=self.registry,
+            queues=QueueParts(
+                registry=self.registry,
+                configuration=self._propagation.configuration,
+                pulled=self._pulled,
+                queues=Queues(self.tables, self.pokes.changed),
+                now=time,
+            ),
             make_topic=self._make_topic,
             security_id=self._security_id,
         )
@@ -152,7 +168,6 @@ class PubSubOfWorker:
 
     def context(self, task_states: Callable[[], Mapping[int, TaskState]]) -> PubSubContext:
         """What built-in services work with. task_states: of all workers of this server."""
-        pulls = Pulls(self.tables)
         parts = AdministrationParts(
             registry=self.registry,
             publish=self.publisher.publish,
@@ -164,8 +179,8 @@ class PubSubOfWorker:
         return PubSubContext(
             registry=self.registry,
             publisher=self.publisher,
-            pulls=pulls,
-            pulled=PulledMessages(pulls, self.registry, self._hook_of),
+            pulls=self._pulls,
+            pulled=self._pulled,
             administration=Administration(self.tables, parts),
         )
 
@@ -196,9 +211,18 @@ class PubSubOfWorker:
         """What goes on in the background; they are not started."""
         return [
             Loop('figures of topics', unless_away(self._published.write), _WRITE_EVERY),
+            Loop('topics that are full', self._depths.look, _WRITE_EVERY),
             Loop('subscriptions in the store', unless_away(self._ensure), _ENSURE_EVERY),
             Loop('tidying of messages', unless_away(self._tidying.step), TIDYING_INTERVAL),
+            Loop('messages that clients pulled', self._bring_back, _ENSURE_EVERY),
         ]
+
+    def _bring_back(self) -> None:
+        """What clients did not acknowledge is in its queue again, also where it is no longer pulled from but delivered."""
+        try:
+            self.pokes.changed(self._pulled.bring_back())
+        except StoreUnavailable as e:
+            logger.debug('%s', e)
 
     def _not_delivered(self) -> list[int]:
         """Subscriptions without a delivery task, whichever worker it would be in."""
@@ -219,17 +243,17 @@ class PubSubOfWorker:
     # What the registry tells
 
     def subscribed(self, item: ConfigObject) -> None:
+        self._ram.changed(item)
         if self._is_started:
-            self._subs.ensure([_row_of(item)])
+            self.pokes.changed(self._subs.ensure([_row_of(item)]))
             self.assignment.wake()
 
     def changed(self, old: ConfigObject, new: ConfigObject) -> None:
-        self._ram.forget(new)
+        self._ram.changed(new)
         self.deliveries.restart(new)
         self.assignment.wake()
 
     def suspended(self, item: ConfigObject) -> None:
-        self._ram.forget(item)
         self.assignment.wake()
 
     def unsubscribed(self, item: ConfigObject) -> None:
@@ -252,7 +276,7 @@ class PubSubOfWorker:
 
     def _ensure(self) -> None:
         """All subscriptions are known to those who publish, and no others."""
-        self._subs.ensure([_row_of(item) for item in self.registry.subscriptions()])
+        self.pokes.changed(self._subs.ensure([_row_of(item) for item in self.registry.subscriptions()]))
         self._subs.reconcile(self._existing)
 
     def _existing(self, ids: Collection[int]) -> Collection[int]:
@@ -260,6 +284,12 @@ class PubSubOfWorker:
             return list(connection.execute(select(config_object.c.id).where(config_object.c.id.in_(list(ids)))).scalars())
 
         return self._config_odb.read(read)
+
+    def _tell_trouble(self, text: str) -> None:
+        if text:
+            self._alarms.begin(_STORE, text, _STORE_ADVICE, action='pubsub.store_away')
+        else:
+            self._alarms.end(_STORE)
 
     # What publishing and delivering ask for
 
@@ -270,7 +300,7 @@ class PubSubOfWorker:
             topic_of=self.registry.topic_by_id,
             hook_of=self._hook_of,
             new_cid=self._new_cid,
-            lost=deliveries.on_lost,
+            lost=lambda sub_id: self.assignment.doubt(sub_id),
             failed=deliveries.failed,
         )
 
@@ -312,6 +342,14 @@ class PubSubOfWorker:
             found = self._hooks[topic_id] = generation, hook
         return found[1]
 
+    def _tell_hook(self, what: str, row: SubRow) -> None:
+        """In the background: whoever applies configuration, or starts a worker, does not wait for a service."""
+        topic, hook = self.registry.topic_by_id(row.topic_id), self._hook_of(row.topic_id)
+        if topic is not None and hook is not None and self._invoker is not None:
+            item = self.registry.subscription(row.id) or _as_it_was(row)
+            cid = self._new_cid()
+            self._invoker.background.spawn(f'{what} of {hook.name}', cid, hook.tell, what, item, topic, cid)
+
     def _new_cid(self) -> str:
         assert self._invoker is not None
         return self._invoker.cids.new()
@@ -327,16 +365,6 @@ class PubSubOfWorker:
         stored = self._objects.find_stored('security_basic_auth', name)
         return stored.id if stored is not None else None
 
-    def _count(self, topic_id: int, most: int) -> int:
-        """Messages in the longest queue of a topic, `most` at most."""
-        queues = [item.id for item in self.registry.subscriptions_of(topic_id)] or [-topic_id]
-        sql = 'SELECT count(*) FROM (SELECT 1 FROM ps_queue WHERE sub_id = :sub_id LIMIT :most) AS some'
-
-        def read(connection: Connection) -> int:
-            return max(int(self.tables.value(connection, sql, sub_id=sub_id, most=most)) for sub_id in queues)
-
-        return self.odb.read(read)
-
 
 def _make_store(address: ODBAddress) -> Store:
     if address.is_sqlite:
@@ -348,6 +376,12 @@ def _make_store(address: ODBAddress) -> Store:
 
 def _row_of(item: ConfigObject) -> SubRow:
     return SubRow(item.id, item.settings.topic, item.settings.sub_key)
+
+
+def _as_it_was(row: SubRow) -> ConfigObject:
+    """A subscription that was deleted: all that is still known of it."""
+    settings = PubSubSubscription(topic=row.topic_id, endpoint=0, sub_key=row.sub_key)
+    return ConfigObject(id=row.id, kind=SUBSCRIPTION, name=row.sub_key, is_active=False, version=0, settings=settings)
 
 
 def _notify(odb: ODB, text: str) -> None:

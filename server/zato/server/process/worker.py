@@ -258,9 +258,7 @@ class Worker:
         misc = settings.conf.misc
         services = self._deployment.services
         for channel in (
-            *builtin_channels(
-                services, settings.pubapi, settings.admin, frozenset(misc.service_invoker_allow_internal)
-            ),
+            *builtin_channels(services, settings.pubapi, settings.admin, frozenset(misc.service_invoker_allow_internal)),
             *pubsub_channels(services, self._registry, self._security.definitions),
         ):
             self._routes.add(channel)

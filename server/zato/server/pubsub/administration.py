@@ -26,7 +26,7 @@ class Publish(Protocol):
     """Publishes one message. As Publisher.publish does."""
 
     def __call__(
-        self, topic: ConfigObject, endpoint: ConfigObject, data: Any, cid: str = '', **options: Any
+        self, topic: ConfigObject, endpoint: ConfigObject, data: Any, cid: str = '', /, **options: Any
     ) -> str | None: ...
 
 

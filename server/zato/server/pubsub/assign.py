@@ -238,6 +238,7 @@ class Assignment:
         is_settling = self._clock.monotonic() < self._settled_at
         if self._members.see(peers, states, keep=is_settling):
             self._strays.clear()
+            self._free_since.clear()
         self._give_away(wanted)
         self._claim(self._free(wanted, now), wanted)
 

@@ -46,6 +46,20 @@ def next_apart(rows: Iterable[Row], now: int, busy: Collection[str], *, blocks: 
     return []
 
 
+def suspects(rows: Iterable[Row], now: int, most: int) -> list[Row]:
+    """Of which the last holder may have died. It had `most` on their way at most.
+
+    What was suspected before is delivered alone, in its turn, so that nothing after the first of these was on its way.
+    """
+    found: list[Row] = []
+    for row in rows:
+        if len(found) < most and row.not_before <= now:
+            found.append(row)
+            if row.crashes:
+                break
+    return found
+
+
 def _size(limit: int, row: Row) -> int:
     """What may have ended a process is delivered alone."""
     return 1 if row.crashes else max(1, limit >> max(0, row.attempts - _WHOLE + 1))

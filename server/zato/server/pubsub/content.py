@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -20,21 +21,22 @@ _GROUP: Final = '"group_id":'
 def as_message(row: Row, sub_key: str, topic: ConfigObject | None, now: int) -> PubSubMessage:
     """As its target sees it. now: microseconds since 1970."""
     stored = row.message
-    message = PubSubMessage(
-        topic_name=topic.name if topic is not None else '',
-        topic_id=stored.topic_id,
-        sub_key=sub_key,
-        pub_msg_id=stored.msg_id,
-        published_at=stored.pub_time,
-        received_at=now,
-        expires_at=stored.expires_at,
-        data=data_of(stored),
-        mime_type=stored.mime,
-        priority=stored.priority,
-        size=stored.size,
-        delivery_count=row.attempts,
-        published_by_id=stored.endpoint_id,
-    )
+    message = PubSubMessage.__new__(PubSubMessage)  # what is below is known to be right
+    message.__dict__ = {
+        'topic_name': topic.name if topic is not None else '',
+        'topic_id': stored.topic_id,
+        'sub_key': sub_key,
+        'pub_msg_id': stored.msg_id,
+        'published_at': stored.pub_time,
+        'received_at': now,
+        'expires_at': stored.expires_at,
+        'data': data_of(stored),
+        'mime_type': stored.mime,
+        'priority': stored.priority,
+        'size': stored.size,
+        'delivery_count': row.attempts,
+        'published_by_id': stored.endpoint_id,
+    }
     if stored.meta is not None:
         apply_meta(message, stored.meta)
     return message
@@ -42,11 +44,16 @@ def as_message(row: Row, sub_key: str, topic: ConfigObject | None, now: int) -> 
 
 def apply_meta(message: PubSubMessage, meta: str) -> None:
     """meta: as it is stored."""
-    values = _decode(meta)
+    message.__dict__.update(attributes_of(_decode(meta)))
+
+
+def attributes_of(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a message, as its meta has them."""
+    values = dict(meta)
     for name, key in _NAMES.items():
         if key in values:
             values[name] = values.pop(key)
-    message.__dict__.update(values)
+    return values
 
 
 def data_of(stored: StoredMessage) -> Any:

@@ -107,13 +107,17 @@ class Deliveries:
         return {str(sub_id): task.as_dict() for sub_id, task in self._tasks.items()}
 
     def _turn_of(self, seqs: Sequence[int]) -> int:
-        """The same number as before if nobody else can have published since then: seqs that this worker did not give are theirs."""
-        for seq in filter(None, seqs):
-            if seq != self._last_seq + 1:
-                self._doubt_until = monotonic() + _DOUBT
-            self._last_seq = seq
-        if monotonic() < self._doubt_until:
-            self._turn += 1
+        """The same number as before if nobody else can have published since then: seqs not given here are theirs."""
+        for seq in seqs:
+            if seq:
+                if seq != self._last_seq + 1:
+                    self._doubt_until = monotonic() + _DOUBT
+                self._last_seq = seq
+        if self._doubt_until:
+            if monotonic() < self._doubt_until:
+                self._turn += 1
+            else:
+                self._doubt_until = 0.0
         return self._turn
 
     def _is_wanted(self, item: ConfigObject) -> bool:
@@ -135,6 +139,7 @@ class Deliveries:
         item = self._registry.subscription(sub_id)
         if item is not None:
             self._start(item, task.fence, is_clean=True)
+            self._tasks[sub_id].be_eager()
 
     def _begin_again(self, task: Task) -> None:
         item = self._registry.subscription(task.fence.sub_id)

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from zato.common.exception import BadRequest, ContentTooLarge
+from zato.common.pubsub import PubSubMessage
 from zato.common.pubsub.ids import MessageIDs
 from zato.common.pubsub.message import DEFAULT_PRIORITY, JSON, MAX_PRIORITY, MIN_PRIORITY, NEVER_EXPIRES, TEXT
 from zato.server.config.runtime import ConfigObject
@@ -20,25 +21,22 @@ _MILLISECOND: Final = 1_000  #: microseconds
 _SECOND: Final = 1_000_000
 _LONGEST_ID: Final = 200  #: characters
 _LONGEST_TEXT: Final = 1_000
+_LONGEST_MIME: Final = 200
 _LONGEST_DELAY: Final = 10 * 365 * 86_400  #: seconds
 _BYTES: Final = 'application/octet-stream'
+_LAST: Final = 2**62  #: microseconds since 1970, and milliseconds that a message may live
+_NOTHING: Final[tuple[Any, ...]] = (None, '', [], {}, ())
 
-#: Options that are kept as they are → the types that they may be of.
-_META: Final[Mapping[str, tuple[type, ...]]] = {
-    'correl_id': (str,),
-    'in_reply_to': (str,),
-    'ext_client_id': (str,),
-    'group_id': (str,),
-    'position_in_group': (int,),
-    'reply_to_sk': (list, tuple, str),
-    'deliver_to_sk': (list, tuple, str),
-    'user_ctx': (object,),
-    'zato_ctx': (object,),
-}
+_TEXTS: Final = ('correl_id', 'in_reply_to', 'ext_client_id', 'group_id')
+_KEYS: Final = ('reply_to_sk', 'deliver_to_sk')
+#: Options that are kept in the message's `meta`.
+_META: Final = (*_TEXTS, 'position_in_group', *_KEYS, 'user_ctx', 'zato_ctx')
 #: All of them.
 OPTIONS: Final = frozenset(
     {*_META, 'msg_id', 'priority', 'expiration', 'mime_type', 'ext_pub_time', 'has_gd', 'deliver_after', 'cid'}
 )
+#: Of a message, what a hook may change of its `meta` → the option that it is.
+_OF_MESSAGE: Final = {'pub_correl_id': 'correl_id', **{name: name for name in _META if name not in ('correl_id', *_KEYS)}}
 
 
 def _plain(value: Any) -> Any:
@@ -49,6 +47,7 @@ def _plain(value: Any) -> Any:
 
 
 _encode: Final = msgspec.json.Encoder(enc_hook=_plain).encode
+_decode: Final = msgspec.json.Decoder().decode
 
 
 @dataclass(slots=True)
@@ -80,9 +79,7 @@ class Drafting:
     def make(self, topic: ConfigObject, endpoint_id: int, data: Any, options: Mapping[str, Any]) -> Draft:
         """Raises BadRequest, ContentTooLarge."""
         settings = topic.settings
-        form, raw, mime = encoded(data)
-        if len(raw) > self._max_size:
-            raise ContentTooLarge(msg=f'A message may have {self._max_size:,} bytes of data; this one has {len(raw):,}')
+        form, raw, mime = self._encoded(data)
         now = int(time() * _SECOND)
         keep_until = now + settings.limit_retention * _SECOND if settings.limit_retention else 0
         if not options:
@@ -96,19 +93,41 @@ class Drafting:
             '', topic.id, DEFAULT_PRIORITY, now, 0, mime, form, len(raw), endpoint_id, keep_until, None, raw
         ))  # fmt: skip
 
+    def changed(self, draft: Draft, message: PubSubMessage) -> None:
+        """The draft becomes what a hook has made of its message. Raises BadRequest, ContentTooLarge."""
+        stored = draft.message
+        form, raw, mime = self._encoded(message.data)
+        if form == stored.form or message.mime_type != stored.mime:
+            mime = _text({'mime_type': message.mime_type}, 'mime_type', _LONGEST_MIME) or mime
+        before = _decode(stored.meta) if stored.meta is not None else {}
+        given = {option: getattr(message, name) for name, option in _OF_MESSAGE.items() if name in message.__dict__}
+        meta = {name: value for name, value in before.items() if name not in given} | _meta_of(given)
+        draft.message = stored._replace(
+            priority=_priority({'priority': message.priority}),
+            expires_at=int(_number({'expires_at': message.expires_at}, 'expires_at', 0, 0, _LAST)),
+            mime=mime,
+            form=form,
+            size=len(raw),
+            meta=_meta_text(meta) if meta else None,
+            data=raw,
+        )
+
+    def _encoded(self, data: Any) -> tuple[Form, bytes, str]:
+        """Form, bytes, and the MIME type unless one is given. Raises BadRequest, ContentTooLarge."""
+        form, raw, mime = _encoded(data)
+        if len(raw) > self._max_size:
+            raise ContentTooLarge(msg=f'A message may have {self._max_size:,} bytes of data; this one has {len(raw):,}')
+        return form, raw, mime
+
     def _with_options(self, topic: ConfigObject, options: Mapping[str, Any], stored: StoredMessage) -> Draft:
         if unknown := options.keys() - OPTIONS:
             names = ', '.join(sorted(map(str, unknown)))
             raise BadRequest(msg=f'There is no such option of publish: {names}', needs_msg=True)
         settings = topic.settings
         own_id = _text(options, 'msg_id', _LONGEST_ID)
-        meta = {name: value for name in _META if (value := options.get(name)) not in (None, '', [], {}, ())}
+        meta = _meta_of(options)
         if 'correl_id' not in meta and (cid := _text(options, 'cid')):
             meta['correl_id'] = cid
-        for name, value in meta.items():
-            if not isinstance(value, _META[name]) or (isinstance(value, str) and len(value) > _LONGEST_TEXT):
-                is_text = str in _META[name]
-                raise _wrong(name, 'must be text of at most 1,000 characters' if is_text else 'must be a number', value)
         if ext_pub_time := options.get('ext_pub_time'):
             meta['ext_pub_time'] = _as_microseconds(ext_pub_time)
         delay = _number(options, 'deliver_after', 0, 0, _LONGEST_DELAY)
@@ -117,25 +136,24 @@ class Drafting:
             raise _wrong('has_gd', 'must be true or false', has_gd)
         message = stored._replace(
             msg_id=own_id or self._ids.new(),
-            priority=int(_number(options, 'priority', DEFAULT_PRIORITY, MIN_PRIORITY, MAX_PRIORITY)),
+            priority=_priority(options),
             expires_at=_expires(options, stored.pub_time, settings.limit_message_expiry),
-            mime=_text(options, 'mime_type', 200) or stored.mime,
+            mime=_text(options, 'mime_type', _LONGEST_MIME) or stored.mime,
             meta=_meta_text(meta) if meta else None,
         )
-        only = options.get('deliver_to_sk') or ()
+        only = meta.get('deliver_to_sk') or ()
         return Draft(
             message,
             stored.pub_time + int(delay * _SECOND) if delay else 0,
-            (only,) if isinstance(only, str) else tuple(only),
+            tuple(only),
             bool(own_id),
             settings.has_gd if has_gd in (None, '') else bool(has_gd),
             settings.on_no_subs_pub == 'drop',
         )
 
 
-def encoded(data: Any) -> tuple[Form, bytes, str]:
-    """Form, bytes, and the MIME type unless one is given. Raises BadRequest."""
-    if type(data) is str:
+def _encoded(data: Any) -> tuple[Form, bytes, str]:
+    if isinstance(data, str):
         try:
             return 't', data.encode(), TEXT
         except UnicodeEncodeError as e:
@@ -149,6 +167,23 @@ def encoded(data: Any) -> tuple[Form, bytes, str]:
         raise BadRequest(msg=f'`data` cannot be written as JSON: {e}', needs_msg=True) from None
 
 
+def _meta_of(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that say anything. Raises BadRequest."""
+    found = {name: value for name in _META if (value := options.get(name)) not in _NOTHING}
+    for name, value in found.items():
+        if name in _TEXTS and not (isinstance(value, str) and len(value) <= _LONGEST_TEXT):
+            raise _wrong(name, f'must be text of at most {_LONGEST_TEXT:,} characters', value)
+        if name in _KEYS and not _are_keys(value):
+            raise _wrong(name, 'must be a sub key, or a list of them', value)
+        if name == 'position_in_group' and not isinstance(value, int):
+            raise _wrong(name, 'must be a whole number', value)
+    return {name: [value] if name in _KEYS and isinstance(value, str) else value for name, value in found.items()}
+
+
+def _are_keys(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, list | tuple) and all(isinstance(key, str) for key in value))
+
+
 def _meta_text(meta: Mapping[str, Any]) -> str:
     try:
         return _encode(meta).decode()
@@ -156,9 +191,13 @@ def _meta_text(meta: Mapping[str, Any]) -> str:
         raise BadRequest(msg=f'{", ".join(sorted(meta))} cannot be written as JSON: {e}', needs_msg=True) from None
 
 
+def _priority(options: Mapping[str, Any]) -> int:
+    return int(_number(options, 'priority', DEFAULT_PRIORITY, MIN_PRIORITY, MAX_PRIORITY))
+
+
 def _expires(options: Mapping[str, Any], now: int, most: int) -> int:
     """When a message expires. most: seconds that the topic lets messages live, 0 for no limit."""
-    expiration = _number(options, 'expiration', NEVER_EXPIRES, 0, 2**62)
+    expiration = _number(options, 'expiration', 0, 0, _LAST) or NEVER_EXPIRES
     last = now + most * _SECOND if most else 0
     if expiration >= NEVER_EXPIRES:
         return last
@@ -179,8 +218,8 @@ def _number(options: Mapping[str, Any], name: str, default: float, least: float,
     if value is None or value == '':
         return default
     try:
-        number = value if isinstance(value, int | float) and not isinstance(value, bool) else float(value)
-        if least <= number <= most:
+        number = value if isinstance(value, int | float) else float(value)
+        if least <= number <= most and not isinstance(value, bool):
             return number
     except (TypeError, ValueError):
         pass

@@ -1,8 +1,8 @@
 """The first rows of a subscription's queue, as the worker that delivers them has them in memory.
 
 They are a prefix of the queue in the store, without gaps: all rows up to `bound`, or all there are. What this worker
-publishes, or puts back, goes in without a look at the store; what lies beyond the bound is read once it is reached. If others
-have published it is no longer known what lies between, so nothing goes in any more until the queue was read again.
+publishes, or puts back, goes in without a look at the store; what lies beyond the bound is read once it is reached. If
+others have published it is no longer known what lies between, so nothing goes in any more until the queue was read again.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Head:
         return True
 
     def miss(self, rank: int) -> None:
-        """There are rows of that rank in the store which are not here: what is less urgent must not be delivered before them."""
+        """Rows of that rank are in the store and not here: what is less urgent must not be delivered before them."""
         self._is_closed = True
         at = bisect_left(self._rows, (rank + 1,))
         self._bytes -= sum(row.message.size for row in self._rows[at:])

@@ -76,4 +76,4 @@ def listed(row: Row[Any]) -> Listed:
     values = row._mapping
     rest = {name: values[name] for name in _REST if values.get(name) is not None}
     meta = msgspec.json.decode(row.meta) if row.meta else {}
-    return Listed(**{name: values[name] for name in _OF_MESSAGE}, meta=meta, part=bytes(row.part), **rest)
+    return Listed(**{name: values[name] for name in _OF_MESSAGE}, meta=meta, part=bytes(row.part or b''), **rest)

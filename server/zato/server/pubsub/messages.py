@@ -21,7 +21,7 @@ P = ParamSpec('P')
 T = TypeVar('T')
 
 SECOND: Final = 1_000_000  #: microseconds
-AT_ONCE: Final = 5_000  #: rows that one transaction moves or deletes: whoever publishes waits meanwhile
+AT_ONCE: Final = 2_000  #: rows that one transaction moves or deletes: whoever publishes waits meanwhile
 
 _DEADLOCK: Final = '40P01'
 _ATTEMPTS: Final = 4
@@ -80,6 +80,12 @@ class MessageTables:
         """Until the transaction ends nobody else subscribes, unsubscribes or publishes."""
         if not self._is_sqlite:
             connection.execute(text(HOLD_ALONE))
+
+    def hold_queue(self, connection: Connection, sub_id: int) -> None:
+        """Until the transaction ends nobody else says what becomes of messages of a subscription."""
+        if not self._is_sqlite:
+            self.rows(connection, 'SELECT id FROM ps_sub WHERE id = :id FOR UPDATE', id=sub_id)
+            self.rows(connection, 'SELECT name FROM lease WHERE name = :name FOR UPDATE', name=f'pubsub:{sub_id}')
 
     def next_seqs(self, connection: Connection, count: int) -> list[int]:
         """Of messages that are published in this transaction, in order."""

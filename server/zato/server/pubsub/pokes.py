@@ -107,7 +107,7 @@ class Pokes:
         """The same through PostgreSQL."""
         try:
             self.receive(json.loads(text))
-        except (ValueError, TypeError) as e:
+        except (ValueError, TypeError, AttributeError) as e:
             logger.warning('A notification was not understood: %s', e, extra={'action': 'pubsub.poke_failed'})
 
     def stop(self) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
 from zato.server.propagate.odb import ODB
-from zato.server.pubsub.store.interface import Publish
+from zato.server.pubsub.store.interface import Publish, StoredMessage
 
-_UPSERT = text("""
+_UPSERT: Final = text("""
     INSERT INTO ps_stat (topic_id, worker_id, published, last_time, last_msg_id, last_endpoint_id)
     VALUES (:topic_id, :worker_id, :published, :last_time, :last_msg_id, :last_endpoint_id)
     ON CONFLICT (topic_id, worker_id) DO UPDATE SET published = excluded.published, last_time = excluded.last_time,
@@ -17,13 +17,14 @@ _UPSERT = text("""
 """)
 
 
-@dataclass(slots=True)
 class _Topic:
-    published: int = 0
-    last_time: int = 0
-    last_msg_id: str = ''
-    last_endpoint_id: int = 0
-    is_new: bool = False
+    """count: of messages; size: bytes of their data; written: the count that the store has."""
+
+    __slots__ = ('count', 'last', 'size', 'written')
+
+    def __init__(self, last: StoredMessage) -> None:
+        self.count = self.size = self.written = 0
+        self.last = last
 
 
 class Published:
@@ -35,44 +36,42 @@ class Published:
         self._topics: dict[int, _Topic] = {}
 
     def add(self, publish: Publish) -> None:
-        topics = self._topics
-        for message, seq in zip(publish.messages, publish.seqs, strict=True):
-            if not seq:
-                continue
-            topic = topics.get(message.topic_id)
-            if topic is None:
-                topic = topics[message.topic_id] = _Topic()
-            topic.published += 1
-            topic.last_time = message.pub_time
-            topic.last_msg_id = message.msg_id
-            topic.last_endpoint_id = message.endpoint_id
-            topic.is_new = True
+        topics, seqs = self._topics, publish.seqs
+        for index, message in enumerate(publish.messages):
+            if seqs[index]:
+                topic = topics.get(message.topic_id)
+                if topic is None:
+                    topic = topics[message.topic_id] = _Topic(message)
+                topic.count += 1
+                topic.size += message.size
+                topic.last = message
+
+    def as_dict(self) -> dict[str, int]:
+        """Of all topics, since the worker began."""
+        topics = self._topics.values()
+        return {'messages': sum(topic.count for topic in topics), 'bytes': sum(topic.size for topic in topics)}
 
     def write(self) -> None:
         """What is new. Raises ODBUnavailable."""
-        new = {topic_id: topic for topic_id, topic in self._topics.items() if topic.is_new}
+        new = {topic_id: topic.count for topic_id, topic in self._topics.items() if topic.count != topic.written}
         if not new:
             return
-        rows = [
-            {
-                'topic_id': topic_id,
-                'worker_id': self._worker_id,
-                'published': topic.published,
-                'last_time': topic.last_time,
-                'last_msg_id': topic.last_msg_id,
-                'last_endpoint_id': topic.last_endpoint_id,
-            }
-            for topic_id, topic in new.items()
-        ]
-        for topic in new.values():
-            topic.is_new = False
+        rows = [self._row(topic_id) for topic_id in new]
 
         def run(connection: Connection) -> None:
             connection.execute(_UPSERT, rows)
 
-        try:
-            self._store.write(run)
-        except BaseException:
-            for topic in new.values():
-                topic.is_new = True
-            raise
+        self._store.write(run)
+        for topic_id, count in new.items():
+            self._topics[topic_id].written = count
+
+    def _row(self, topic_id: int) -> dict[str, Any]:
+        topic = self._topics[topic_id]
+        return {
+            'topic_id': topic_id,
+            'worker_id': self._worker_id,
+            'published': topic.count,
+            'last_time': topic.last.pub_time,
+            'last_msg_id': topic.last.msg_id,
+            'last_endpoint_id': topic.last.endpoint_id,
+        }

@@ -9,7 +9,7 @@ from zato.common.exception import Forbidden, ServiceUnavailable
 from zato.server.config.runtime import ConfigObject
 from zato.server.pubsub.content import as_message
 from zato.server.pubsub.depth import Depths
-from zato.server.pubsub.draft import Draft, Drafting, encoded
+from zato.server.pubsub.draft import Draft, Drafting
 from zato.server.pubsub.hook import DeliveryHook
 from zato.server.pubsub.published import Published
 from zato.server.pubsub.ram import RAMQueues
@@ -51,15 +51,19 @@ class Publisher:
         self._published = published
         self._hook_of = hook_of
 
-    def publish(self, topic: ConfigObject, endpoint: ConfigObject, data: Any, cid: str = '', **options: Any) -> str | None:
+    def publish(
+        self, topic: ConfigObject, endpoint: ConfigObject, data: Any, cid: str = '', /, **options: Any
+    ) -> str | None:
         """The message's ID; None if it was dropped, as nobody has subscribed and the topic drops, or as a hook skipped it.
 
         Raises BadRequest, Forbidden, ServiceUnavailable (the topic is inactive), TopicFull, ContentTooLarge, Conflict,
         StoreUnavailable.
         """
         draft = self.draft(topic, endpoint, data, options, cid)
-        if draft is None or (not draft.has_gd and self._ram.put(draft)):
-            return draft.message.msg_id if draft is not None else None
+        if draft is None:
+            return None
+        if not draft.has_gd and not self._ram.put((draft,)):
+            return draft.message.msg_id
         publish = Publish((draft.message,))
         if draft.is_special:
             self._add_options(publish, 0, draft)
@@ -71,12 +75,19 @@ class Publisher:
         self, topic: ConfigObject, endpoint: ConfigObject, drafts: Sequence[Mapping[str, Any]], cid: str = ''
     ) -> list[str | None]:
         """As `publish`, all of them or none, in one commit. drafts: `data` and options of each."""
+        made = self.drafts(topic, endpoint, drafts, cid)
+        ids = iter(self.send([draft for draft in made if draft is not None]))
+        return [next(ids) if draft is not None else None for draft in made]
+
+    def drafts(
+        self, topic: ConfigObject, endpoint: ConfigObject, drafts: Sequence[Mapping[str, Any]], cid: str = ''
+    ) -> list[Draft | None]:
+        """As `draft`, of each."""
         made = []
         for given in drafts:
             options = dict(given)
             made.append(self.draft(topic, endpoint, options.pop('data', ''), options, cid))
-        ids = iter(self.send([draft for draft in made if draft is not None]))
-        return [next(ids) if draft is not None else None for draft in made]
+        return made
 
     def draft(
         self, topic: ConfigObject, endpoint: ConfigObject, data: Any, options: Mapping[str, Any], cid: str = ''
@@ -93,8 +104,11 @@ class Publisher:
         return draft
 
     def send(self, drafts: Sequence[Draft]) -> list[str | None]:
-        """Store them, all or none; what needs no guarantee stays in memory. Raises Conflict, StoreUnavailable."""
-        kept = [draft for draft in drafts if draft.has_gd or not self._ram.put(draft)]
+        """Store them, all or none; what needs no guarantee stays in memory.
+
+        Raises TopicFull, Conflict, StoreUnavailable; what is in memory only is delivered also if the others are not stored.
+        """
+        kept = self._ram.put(drafts)
         if not kept:
             return [draft.message.msg_id for draft in drafts]
         publish = Publish([draft.message for draft in kept])
@@ -108,10 +122,10 @@ class Publisher:
 
     def _add_options(self, publish: Publish, index: int, draft: Draft) -> None:
         if draft.due:
-            publish.due[index] = draft.due
+            publish.due = {**publish.due, index: draft.due}
         if draft.only:
             found = (self._registry.subscription_by_key(key) for key in draft.only)
-            publish.only[index] = frozenset(item.id for item in found if item is not None)
+            publish.only = {**publish.only, index: frozenset(item.id for item in found if item is not None)}
         if draft.has_own_id:
             publish.own_ids |= {index}
         if draft.drops:
@@ -131,14 +145,5 @@ class Publisher:
         message = as_message(Row(0, 0, 0, 0, 0, draft.message), '', topic, draft.message.pub_time)
         if hook.before_publish(message, topic, cid) == _SKIP:
             return None
-        form, raw, mime = encoded(message.data)
-        is_same_type = form == draft.message.form
-        draft.message = draft.message._replace(
-            form=form,
-            data=raw,
-            size=len(raw),
-            mime=message.mime_type if is_same_type else mime,
-            priority=message.priority,
-            expires_at=message.expires_at,
-        )
+        self._drafting.changed(draft, message)
         return draft

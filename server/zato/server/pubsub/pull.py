@@ -11,6 +11,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, NamedTuple, TypeVar
 
 from sqlalchemy import Connection
@@ -18,7 +19,7 @@ from sqlalchemy import Connection
 from zato.common.exception import StoreUnavailable
 from zato.common.odb.database import ODBUnavailable
 from zato.server.pubsub.messages import SECOND, MessageTables
-from zato.server.pubsub.pull_rows import Handed, PullRows
+from zato.server.pubsub.pull_rows import Handed, PullRows, late_subscriptions
 from zato.server.pubsub.store.interface import Row
 
 MOST: Final = 1_000  #: messages of one call
@@ -26,6 +27,7 @@ MOST_BYTES: Final = 8_000_000  #: of data in one call; a single message may be l
 
 _ROUNDS: Final = 10  #: how often what has expired is passed over in one call
 _LEASE_BYTES: Final = 12
+_LATE: Final = 'The client did not acknowledge it in time'
 
 T = TypeVar('T')
 
@@ -118,6 +120,21 @@ class Pulls:
 
         return self._run(sub_id, work, list(msg_ids))
 
+    def late(self) -> list[int]:
+        """Subscriptions whose clients have messages that they did not acknowledge in time."""
+        return self._errors(lambda: self._tables.read(partial(late_subscriptions, self._tables)))
+
+    def bring_back(self, sub_id: int, *, max_retry: int) -> None:
+        """These are in their place again, as they would be once somebody asks for them."""
+
+        def work(queue: PullRows) -> int:
+            late = queue.take_late()
+            _return(queue, late, max_retry, _LATE)
+            return len(late)
+
+        while self._run(sub_id, work, 0):
+            pass
+
     def depth(self, sub_id: int, most: int = 100_000) -> int:
         """How many messages are in the queue, `most` at most: without those that are handed out or wait for a time."""
         return self._errors(
@@ -141,8 +158,7 @@ class Pulls:
 
 def _head(queue: PullRows, most: int, max_retry: int) -> list[Row]:
     """The first rows that may be handed out. What is due comes back before; what has expired goes."""
-    late = queue.take_late()
-    _return(queue, late, max_retry, 'The client did not acknowledge it in time')
+    _return(queue, queue.take_late(), max_retry, _LATE)
     queue.bring_back_due()
     for _ in range(_ROUNDS):
         sizes = queue.first(most)

@@ -188,5 +188,11 @@ def _stored(row: Any) -> StoredMessage:
     return StoredMessage._make((*columns, bytes(data)))
 
 
+def late_subscriptions(tables: MessageTables, connection: Connection) -> list[int]:
+    """Those of which clients have messages whose leases are over."""
+    sql = 'SELECT DISTINCT sub_id FROM ps_pulled WHERE until <= :now ORDER BY sub_id'
+    return [row.sub_id for row in tables.rows(connection, sql, now=tables.now(connection))]
+
+
 def _seqs(items: Iterable[Keyed]) -> list[int]:
     return [item.seq for item in items]

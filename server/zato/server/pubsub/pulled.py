@@ -53,6 +53,13 @@ class PulledMessages:
         lost = self._pulls.acknowledge(subscription.id, [message.msg_id for message in messages], lease_id)
         return [message for message in messages if message.msg_id not in lost]
 
+    def bring_back(self) -> list[int]:
+        """What clients did not acknowledge in time is in its queue again though nobody asks for it. Returns whose queues."""
+        late = [item for id in self._pulls.late() if (item := self._registry.subscription(id)) is not None]
+        for item in late:
+            self._pulls.bring_back(item.id, max_retry=item.settings.delivery_max_retry)
+        return [item.id for item in late]
+
     def _messages(self, rows: Sequence[Row], subscription: ConfigObject) -> list[PubSubMessage]:
         topic, now = self._registry.topic_by_id(subscription.settings.topic), int(time() * SECOND)
         return [as_message(row, subscription.settings.sub_key, topic, now) for row in rows]

@@ -1,25 +1,28 @@
 """Messages that need no guarantee (has_gd=False): in this worker's memory only, bounded, lost when it ends.
 
 They are delivered by the worker that they were published in, in its own order, beside those of the store. Where a subscriber
-cannot be reached that way (it pulls, is paused, or there is none), the message is stored as any other.
+cannot be reached that way (it pulls, is paused, or there is none), the message is stored as any other; what is in memory
+already waits until it can be reached again.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import gevent
 
+from zato.common.config.kinds.pubsub_subscription import NOTIFY
 from zato.common.exception import PubSubReject, RetryLater, TopicFull
 from zato.common.pubsub import PubSubMessage
-from zato.server.config.cooperation import Bell
+from zato.server.config.cooperation import Bell, Slices
 from zato.server.config.runtime import ConfigObject
 from zato.server.pubsub.backoff import pause
 from zato.server.pubsub.content import as_message
 from zato.server.pubsub.draft import Draft
+from zato.server.pubsub.hook import DeliveryHook
 from zato.server.pubsub.registry import Registry
 from zato.server.pubsub.store.interface import HIGHEST, Row, StoredMessage
 from zato.server.pubsub.target import Target
@@ -27,41 +30,55 @@ from zato.server.pubsub.target import Target
 logger = logging.getLogger('zato.pubsub')
 
 _MICROSECONDS: Final = 1_000_000
+_SKIPPED: Final = 1.0  #: seconds after which what a hook skipped is tried again
 
 
 class RAMQueues:
-    """One worker's. target_of: makes where messages of a subscription go. now: seconds since 1970."""
+    """One worker's. target_of: makes where messages of a subscription go. hook_of: of a topic, by its ID.
+
+    now: seconds since 1970.
+    """
 
     def __init__(
         self,
         registry: Registry,
         target_of: Callable[[ConfigObject], Target],
         *,
+        hook_of: Callable[[int], DeliveryHook | None],
         new_cid: Callable[[], str],
         now: Callable[[], float],
     ) -> None:
-        self._registry = registry
-        self._target_of = target_of
-        self._new_cid = new_cid
-        self._now = now
+        self.registry = registry
+        self.target_of = target_of
+        self.hook_of = hook_of
+        self.new_cid = new_cid
+        self.now = now
         self._queues: dict[int, _Queue] = {}
 
-    def put(self, draft: Draft) -> bool:
-        """False if it has to be stored. Raises TopicFull."""
-        topic = self._registry.topic_by_id(draft.message.topic_id)
-        subscriptions = self._registry.subscriptions_of(draft.message.topic_id)
-        if topic is None or draft.due or draft.only or not subscriptions or not all(map(_is_reachable, subscriptions)):
-            return False
-        queues = [self._queue_of(item) for item in subscriptions]
-        most = topic.settings.max_depth_non_gd
-        if any(len(queue) >= most for queue in queues):
-            raise TopicFull(msg=f'Topic {topic.name} has {most:,} message(s) in memory that are not delivered yet, its most')
-        for queue in queues:
-            queue.put(draft.message)
-        return True
+    def put(self, drafts: Sequence[Draft]) -> list[Draft]:
+        """Those that need no guarantee. Returns the others, and what cannot be delivered from here: it has to be stored.
+
+        Raises TopicFull, and then none was put.
+        """
+        here = [draft for draft in drafts if not draft.has_gd and self._can_take(draft)]
+        if not here:
+            return list(drafts)
+        for topic_id, count in Counter(draft.message.topic_id for draft in here).items():
+            self._check_room(topic_id, count)
+        for draft in here:
+            for item in self.registry.subscriptions_of(draft.message.topic_id):
+                self._queue_of(item).put(draft.message)
+        these = set(map(id, here))
+        return [draft for draft in drafts if id(draft) not in these]
+
+    def changed(self, item: ConfigObject) -> None:
+        """The subscription can, or cannot, be reached, or in another way."""
+        queue = self._queues.get(item.id)
+        if queue is not None:
+            queue.wake()
 
     def forget(self, item: ConfigObject) -> None:
-        """The subscription is gone, or has changed."""
+        """The subscription is gone."""
         queue = self._queues.pop(item.id, None)
         if queue is not None:
             queue.stop()
@@ -74,6 +91,18 @@ class RAMQueues:
         for queue in self._queues.values():
             queue.stop()
         self._queues.clear()
+
+    def _can_take(self, draft: Draft) -> bool:
+        subscriptions = self.registry.subscriptions_of(draft.message.topic_id)
+        return bool(subscriptions) and not draft.due and not draft.only and all(map(_is_reachable, subscriptions))
+
+    def _check_room(self, topic_id: int, count: int) -> None:
+        """Raises TopicFull."""
+        topic = self.registry.topic_by_id(topic_id)
+        most = topic.settings.max_depth_non_gd if topic is not None else 0
+        if most and any(self.depth(item.id) + count > most for item in self.registry.subscriptions_of(topic_id)):
+            name = topic.name if topic is not None else ''
+            raise TopicFull(msg=f'Topic {name} has {most:,} message(s) in memory that are not delivered yet, its most')
 
     def _queue_of(self, item: ConfigObject) -> _Queue:
         queue = self._queues.get(item.id)
@@ -88,7 +117,7 @@ class _Queue:
     def __init__(self, owner: RAMQueues, item: ConfigObject) -> None:
         self._owner = owner
         self._item = item
-        self._target = owner._target_of(item)
+        self._target = owner.target_of(item)
         self._ranks: tuple[deque[StoredMessage], ...] = tuple(deque() for _ in range(HIGHEST))
         self._size = 0
         self._bell = Bell()
@@ -102,55 +131,90 @@ class _Queue:
         self._size += 1
         self._bell.ring()
 
+    def wake(self) -> None:
+        self._bell.ring()
+
     def stop(self) -> None:
         if self._size:
             logger.warning('%d message(s) to %s were lost: they were in memory only', self._size, self._item.name)
         self._greenlet.kill(block=False)
 
     def _run(self) -> None:
+        slices = Slices()
         while True:
-            while not self._size:
+            while not self._size or not self._is_reachable():
                 self._bell.wait()
             rank = next(rank for rank in self._ranks if rank)
             self._deliver(rank[0])
             rank.popleft()
             self._size -= 1
+            slices.now_and_then()
+
+    def _is_reachable(self) -> bool:
+        """As the subscription is now, which is how messages are delivered from here on."""
+        item = self._owner.registry.subscription(self._item.id)
+        if item is None or not _is_reachable(item):
+            return False
+        if item is not self._item:
+            self._item, self._target = item, self._owner.target_of(item)
+        return True
 
     def _deliver(self, message: StoredMessage) -> None:
         """Until it is delivered, expired, rejected, or was tried as often as it may be."""
-        settings = self._item.settings
-        attempts = 0
-        while not message.expires_at or message.expires_at > self._owner._now() * _MICROSECONDS:
-            cid = self._owner._new_cid()
-            limit = gevent.Timeout(settings.delivery_timeout)
+        owner, attempts = self._owner, 0
+        while not message.expires_at or message.expires_at > owner.now() * _MICROSECONDS:
+            cid = owner.new_cid()
+            limit = gevent.Timeout(self._item.settings.delivery_timeout)
             try:
                 with limit:
-                    self._target.deliver([self._shown(message, attempts)], cid)
-                return
+                    is_over = self._attempt(self._shown(message, attempts), cid)
+                seconds = _SKIPPED
             except gevent.GreenletExit:
                 raise
             except BaseException as e:  # whatever a target raises is a failed delivery
                 attempts += 1
-                is_over = isinstance(e, PubSubReject) or 0 < settings.delivery_max_retry <= attempts
-                seconds = e.seconds if isinstance(e, RetryLater) else pause(attempts, fixed=settings.wait_non_sock_err)
-                logger.warning(
-                    'Message %s, in memory only, was not delivered to %s (cid: %s, attempt %d): %s: %s; %s',
-                    message.msg_id, self._item.name, cid, attempts, type(e).__name__, e,
-                    'it is dropped' if is_over else f'it is tried again in {seconds:.1f} s',
-                    extra={'action': 'pubsub.not_delivered', 'cid': cid},
-                )  # fmt: skip
-                if is_over:
-                    return
-                gevent.sleep(seconds)
+                seconds = e.seconds if isinstance(e, RetryLater) else self._pause(attempts, e)
+                is_over = isinstance(e, PubSubReject) or 0 < self._item.settings.delivery_max_retry <= attempts
+                self._log(message, attempts, e, cid, 'it is dropped' if is_over else f'it is tried again in {seconds:.1f} s')
+            if is_over:
+                return
+            gevent.sleep(seconds)
+            while not self._is_reachable():
+                self._bell.wait()
+
+    def _attempt(self, message: PubSubMessage, cid: str) -> bool:
+        """Is it over? It is not if a hook skips the message for now. Raises what the target and the hook raise."""
+        hook = self._owner.hook_of(message.topic_id)
+        action = hook.before_delivery(message, self._item, cid) if hook is not None else 'deliver'
+        if action == 'deliver' and self._target.deliver([message], cid):
+            raise ValueError('The target did not take it')
+        return action != 'skip'
+
+    def _pause(self, attempts: int, e: BaseException) -> float:
+        settings = self._item.settings
+        return pause(attempts, fixed=settings.wait_sock_err if isinstance(e, OSError) else settings.wait_non_sock_err)
+
+    def _log(self, message: StoredMessage, attempts: int, e: BaseException, cid: str, what: str) -> None:
+        logger.warning(
+            'Message %s, in memory only, was not delivered to %s (cid: %s, attempt %d): %s: %s; %s',
+            message.msg_id,
+            self._item.name,
+            cid,
+            attempts,
+            type(e).__name__,
+            e,
+            what,
+            extra={'action': 'pubsub.not_delivered', 'cid': cid},
+        )
 
     def _shown(self, message: StoredMessage, attempts: int) -> PubSubMessage:
         owner = self._owner
-        topic = owner._registry.topic_by_id(message.topic_id)
+        topic = owner.registry.topic_by_id(message.topic_id)
         row = Row(0, 0, attempts, 0, 0, message)
-        shown = as_message(row, self._item.settings.sub_key, topic, int(owner._now() * _MICROSECONDS))
+        shown = as_message(row, self._item.settings.sub_key, topic, int(owner.now() * _MICROSECONDS))
         shown.has_gd = False
         return shown
 
 
 def _is_reachable(item: ConfigObject) -> bool:
-    return item.is_active and not item.settings.is_paused and item.settings.delivery_method == 'notify'
+    return item.is_active and not item.settings.is_paused and item.settings.delivery_method == NOTIFY

@@ -60,6 +60,7 @@ class Replay:
 
     def _add(self, connection: Connection, sub_id: int, seqs: Collection[int]) -> int:
         tables = self._tables
+        tables.hold_queue(connection, sub_id)
         tables.hold_messages(connection, seqs)
         these = tables.among('m.seq', 'seqs')
         elsewhere = ' '.join(

@@ -20,6 +20,8 @@ _SUBSCRIBED: Final = 0
 _LEAVING: Final = 1
 _JOINING: Final = 2
 
+_COLUMNS: Final = 'id, topic_id, sub_key'
+_GROWN: Final = 'UPDATE ps_state SET subs = subs + 1 WHERE id = 1'
 _QUEUES: Final = ('ps_queue', 'ps_retry')
 _GONE: Final = 'The subscription was deleted'
 _TOPIC_GONE: Final = 'The topic was deleted'
@@ -36,21 +38,39 @@ class Reconciled:
     topics: Sequence[int]
 
 
+def _nobody(row: SubRow) -> None:
+    """Whoever does not want to know."""
+
+
 class SubscriptionRows:
-    """All methods raise ODBUnavailable."""
+    """joined, left: told of each subscription that is new or gone, once in the cluster: by the worker whose write it was.
 
-    def __init__(self, tables: MessageTables) -> None:
+    All methods raise ODBUnavailable.
+    """
+
+    def __init__(
+        self,
+        tables: MessageTables,
+        joined: Callable[[SubRow], None] = _nobody,
+        left: Callable[[SubRow], None] = _nobody,
+    ) -> None:
         self._tables = tables
+        self._joined = joined
+        self._left = left
 
-    def ensure(self, subs: Collection[SubRow]) -> None:
-        """Messages that are published from now on are queued for them, if they were not already.
+    def ensure(self, subs: Collection[SubRow]) -> list[int]:
+        """Messages that are published from now on are queued for them. Returns those for whom that is new.
 
         The first one of a topic, by ID, takes over what waits in the topic's own queue.
         """
         known = self._tables.read(self._states, subs)
         missing = sorted(sub for sub in subs if known.get(sub.id, _JOINING) == _JOINING)
-        while missing:
-            missing = self._tables.write(self._join, missing)
+        late = missing
+        while late:
+            late, new = self._tables.write(self._join, late)
+            for row in new:
+                self._joined(row)
+        return [sub.id for sub in missing]
 
     def remove(self, sub_id: int) -> int:
         """Nothing is queued for it any more, and what was not delivered becomes dead letters. Returns how many."""
@@ -60,7 +80,11 @@ class SubscriptionRows:
             known = 'SELECT 1 FROM ps_sub WHERE id = :id'
             if not tables.read(tables.value, known, id=sub_id):
                 return 0
-        return self._bury_all(sub_id, _GONE) + tables.write(self._forget, sub_id)
+        total = self._bury_all(sub_id, _GONE)
+        buried, gone = tables.write(self._forget, sub_id)
+        for row in gone:
+            self._left(row)
+        return total + buried
 
     def remove_topic(self, topic_id: int) -> int:
         """What waits in its own queue becomes dead letters; what is known of it goes. Returns how many."""
@@ -95,8 +119,8 @@ class SubscriptionRows:
         rows = self._tables.rows(connection, sql, ids=[sub.id for sub in subs])
         return {row.id: row.is_removed for row in rows}
 
-    def _join(self, connection: Connection, subs: Sequence[SubRow]) -> list[SubRow]:
-        """A part of it. Returns those that have not subscribed yet: there is more to take over."""
+    def _join(self, connection: Connection, subs: Sequence[SubRow]) -> tuple[list[SubRow], list[SubRow]]:
+        """A part of it. Returns those that have not subscribed yet, as there is more to take over, and those that have."""
         tables = self._tables
         tables.hold_subscriptions(connection)
         insert = f"""INSERT INTO ps_sub (id, topic_id, sub_key, is_paused, is_removed)
@@ -112,10 +136,11 @@ class SubscriptionRows:
             else:
                 late += [sub for sub in subs if sub.topic_id == topic_id]
         join = f"""UPDATE ps_sub SET is_removed = {_SUBSCRIBED}
-            WHERE {tables.among('id', 'ids')} AND is_removed = {_JOINING}"""
-        if joined:
-            self._set(connection, join, ids=joined)
-        return late
+            WHERE {tables.among('id', 'ids')} AND is_removed = {_JOINING} RETURNING {_COLUMNS}"""
+        new = [SubRow._make(row) for row in tables.rows(connection, join, ids=joined)]
+        if new:
+            tables.change(connection, _GROWN)
+        return late, new
 
     def _has_subscribers(self, connection: Connection, topic_id: int) -> bool:
         sql = f'SELECT 1 FROM ps_sub WHERE topic_id = :id AND is_removed = {_SUBSCRIBED} LIMIT 1'
@@ -137,7 +162,7 @@ class SubscriptionRows:
         tables.hold_subscriptions(connection)
         changed = tables.change(connection, sql, **parameters)
         if changed:
-            tables.change(connection, 'UPDATE ps_state SET subs = subs + 1 WHERE id = 1')
+            tables.change(connection, _GROWN)
         return changed
 
     # Leaving
@@ -175,16 +200,17 @@ class SubscriptionRows:
             )
         return len(taken)
 
-    def _forget(self, connection: Connection, sub_id: int) -> int:
-        """Its delivery task may have moved rows meanwhile. Returns how many of them became dead letters."""
+    def _forget(self, connection: Connection, sub_id: int) -> tuple[int, list[SubRow]]:
+        """Its delivery task may have moved rows meanwhile: how many of them became dead letters; the row that is gone."""
         tables = self._tables
         tables.hold_subscriptions(connection)
         buried = 0
         while some := self._bury_some(connection, sub_id, _GONE):
             buried += some
-        tables.change(connection, f'DELETE FROM ps_sub WHERE id = :id AND is_removed = {_LEAVING}', id=sub_id)
+        forget = f'DELETE FROM ps_sub WHERE id = :id AND is_removed = {_LEAVING} RETURNING {_COLUMNS}'
+        gone = [SubRow._make(row) for row in tables.rows(connection, forget, id=sub_id)]
         tables.change(connection, 'DELETE FROM lease WHERE name = :name', name=f'pubsub:{sub_id}')
-        return buried
+        return buried, gone
 
     def _known(self, connection: Connection) -> tuple[list[int], list[int]]:
         """Subscriptions, and topics whose own queue has something."""

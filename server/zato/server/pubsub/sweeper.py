@@ -85,7 +85,7 @@ class Sweeper:
                 self._looked_at = (sub_id, *after)
                 expired = [row.seq for row in rows if row.is_expired]
                 if expired:
-                    total += tables.write(self._bury, sub_id, expired)
+                    total += tables.write(self._drop, sub_id, expired)
             if left <= 0:
                 return total
         self._looked_at = None
@@ -107,21 +107,12 @@ class Sweeper:
             seq=after[1],
         )
 
-    def _bury(self, connection: Connection, sub_id: int, seqs: Collection[int]) -> int:
-        """They become dead letters, as those do that a delivery task finds."""
+    def _drop(self, connection: Connection, sub_id: int, seqs: Collection[int]) -> int:
+        """They are deleted, as those are that a delivery task finds."""
         tables = self._tables
         these = f'sub_id = :sub_id AND rank BETWEEN 0 AND 9 AND {tables.among("seq", "seqs")}'
-        sql = f'DELETE FROM ps_queue WHERE {these} RETURNING rank, seq, attempts, error'
-        taken = tables.rows(connection, sql, sub_id=sub_id, seqs=seqs)
-        now = tables.now(connection)
-        tables.change_many(
-            connection,
-            """INSERT INTO ps_dead (sub_id, seq, rank, topic_id, sub_key, attempts, reason, error, died_at)
-            SELECT :sub_id, m.seq, :rank, m.topic_id, coalesce((SELECT sub_key FROM ps_sub WHERE id = :sub_id), ''),
-                :attempts, 'expired', :error, :now
-            FROM ps_msg m WHERE m.seq = :seq""",
-            [{**row._mapping, 'sub_id': sub_id, 'now': now} for row in taken],
-        )
+        taken = tables.rows(connection, f'DELETE FROM ps_queue WHERE {these} RETURNING seq', sub_id=sub_id, seqs=seqs)
+        tables.release(connection, [row.seq for row in taken])
         return len(taken)
 
     # What was published

@@ -20,7 +20,7 @@ class Target(Protocol):
         """
 
     def is_there(self) -> bool:
-        """Is there any sense in trying again at once what failed since it was not there?"""
+        """Is there any sense in trying again at once what failed: has it come, or changed, since then?"""
 
 
 #: (subscription, its endpoint) → where its messages go. Raises ConfigError.

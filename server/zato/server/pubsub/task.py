@@ -18,12 +18,12 @@ from typing import Any, Final
 
 import gevent
 
-from zato.common.exception import PubSubReject, RetryLater, ZatoException
+from zato.common.exception import NotTaken, PubSubReject, RetryLater, ZatoException
 from zato.common.pubsub import PubSubMessage
 from zato.server.config.cooperation import Bell, Slices
 from zato.server.config.runtime import ConfigObject
 from zato.server.pubsub.backoff import pause
-from zato.server.pubsub.choice import next_apart, next_batch
+from zato.server.pubsub.choice import next_apart, next_batch, suspects
 from zato.server.pubsub.content import as_message, group_of
 from zato.server.pubsub.head import MOST_BYTES, MOST_ROWS, Head
 from zato.server.pubsub.hook import DeliveryHook
@@ -43,6 +43,7 @@ _IDLE_AFTER: Final = 60.0
 _TARGET_PAUSE: Final = 0.25  #: between looks whether a target that was not there has come
 _SKIPPED: Final = 1.0  #: seconds after which what a hook skipped is tried again
 _ERROR: Final = 2_000  #: characters of an error that are kept
+_NO_GROUPS: Final[frozenset[str]] = frozenset()
 
 
 @dataclass(slots=True)
@@ -88,6 +89,9 @@ class Task:
         self._head = Head()
         self._settling = Settling(fence, self._head, surroundings.writer, self._bell, lambda: surroundings.lost(item.id))
         self._is_clean = is_clean
+        settings = item.settings
+        self._is_apart = settings.max_in_flight > 1
+        self._most_taken = PENDING + settings.max_in_flight * settings.delivery_batch_size
         self._is_stopping = False
         self._is_stale = True  # the queue may have what the head does not
         self._is_fetching = False
@@ -97,6 +101,7 @@ class Task:
         self._groups: set[str] = set()  # ordering keys of what is in flight
         self._looked_at = self._worked_at = monotonic()
         self._waits_for_target = False
+        self._is_eager = False
         self._rate = Rate()
         self._greenlets: list[gevent.Greenlet[..., None]] = []
 
@@ -139,6 +144,10 @@ class Task:
         if self._is_fetching:
             self._missed = rank if self._missed is None else min(rank, self._missed)
         self._bell.ring()
+
+    def be_eager(self) -> None:
+        """Where messages go has changed: what failed is tried at once."""
+        self._is_eager = True
 
     def expect(self, due: int) -> None:
         """A message waits aside until then (microseconds)."""
@@ -231,6 +240,9 @@ class Task:
         if self._missed is not None:
             self._head.miss(self._missed)
             self._missed = None
+        if self._is_eager:
+            self._is_eager = False
+            self._retry_now()
         self._bell.ring()
 
     def _fetch_again(self) -> None:
@@ -239,16 +251,16 @@ class Task:
 
     def _next(self) -> tuple[list[Row], float]:
         """What is to be delivered now; if nothing is, seconds after which to look again."""
-        now, settings = self._now(), self.item.settings
+        now = self._now()
         if self._next_due and self._next_due <= now:
             self._is_stale, self._next_due = True, 0
             return [], 0.0
-        if len(self._head.taken) >= PENDING + settings.max_in_flight * settings.delivery_batch_size:
+        if len(self._head.taken) >= self._most_taken:
             return [], _LOOK_EVERY  # the store is behind; the bell rings once it is not
-        if settings.max_in_flight == 1:
-            rows = next_batch(self._head, now, settings.delivery_batch_size)
+        if not self._is_apart:
+            rows = next_batch(self._head, now, self.item.settings.delivery_batch_size)
         else:
-            is_alone, blocks = not self.figures.in_flight, settings.delivery_err_should_block
+            is_alone, blocks = not self.figures.in_flight, self.item.settings.delivery_err_should_block
             rows = next_apart(self._head, now, self._groups, blocks=blocks, is_alone=is_alone)
         if rows:
             self._worked_at = monotonic()
@@ -272,16 +284,19 @@ class Task:
             wait = min(wait, _TARGET_PAUSE)
             if self._target.is_there():
                 self._waits_for_target = False
-                self._head.update([row._replace(not_before=0) for row in self._head])
+                self._retry_now()
                 return 0.0
         return wait
+
+    def _retry_now(self) -> None:
+        self._head.update([row._replace(not_before=0) for row in self._head])
 
     # One delivery
 
     def _deliver(self, rows: Sequence[Row]) -> None:
         figures = self.figures
         self._head.take(rows)
-        groups = {group for row in rows if (group := group_of(row))} if self.item.settings.max_in_flight > 1 else set[str]()
+        groups = {group for row in rows if (group := group_of(row))} if self._is_apart else _NO_GROUPS
         self._groups |= groups
         figures.in_flight += len(rows)
         figures.next_attempt = 0
@@ -359,7 +374,7 @@ class Task:
 
     def _failed(self, rows: Sequence[Row], e: BaseException, cid: str) -> None:
         self.figures.failed += len(rows)
-        self.figures.last_error = f'{type(e).__name__}: {e}'[:_ERROR]
+        self.figures.last_error = _text_of(e)
         self._waits_for_target = not self._target.is_there()
         by_attempts: dict[int, list[Row]] = {}
         for row in rows:
@@ -407,10 +422,7 @@ class Task:
     # After a crash
 
     def _suspect(self) -> None:
-        """The last holder died: it may have been of one of the first messages, so these are delivered one by one.
-
-        Where they were already, it can only have been the first one. Raises Ended.
-        """
+        """The last holder died, maybe of one of the first messages, so they are delivered one by one. Raises Ended."""
         while self._is_stale or self._is_fetching:
             if self._is_stopping:
                 raise Ended
@@ -419,10 +431,10 @@ class Task:
                 self._bell.wait(_LOOK_EVERY)
         now, settings = self._now(), self.item.settings
         most = settings.max_in_flight * settings.delivery_batch_size + PENDING
-        rows = [row for row in self._head if row.not_before <= now][:most]
+        rows = suspects(self._head, now, most)
         if not rows:
             return
-        self._settling.suspect(rows[:1] if rows[0].crashes else rows)
+        self._settling.suspect(rows)
         dead = [row for row in self._head if row.crashes >= _CRASHES]
         for row in dead:
             self._head.take([row])
@@ -435,3 +447,9 @@ class Task:
                 text,
                 extra={'action': 'pubsub.crash'},
             )
+
+
+def _text_of(e: BaseException) -> str:
+    """What is kept with the message. The answer of another system is not in logs, as it may repeat the message."""
+    answer = f'; it answered: {e.answer}' if isinstance(e, NotTaken) and e.answer else ''
+    return f'{type(e).__name__}: {e}{answer}'[:_ERROR]

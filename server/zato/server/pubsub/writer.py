@@ -1,7 +1,8 @@
 """Group commit: what the greenlets of a worker want of the store while a commit is under way shares the next one.
 
 There is no timer: a lone operation is carried out at once, and under load the batches grow by themselves. The store blocks,
-so it has a native thread of its own.
+so it has a native thread of its own. That is given all that greenlets put in one turn of the event loop together: given each
+at once, it would begin with the first one, as soon as a system call of another greenlet lets it run.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import logging
 from _queue import Empty, SimpleQueue  # gevent replaces those of the queue module
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 from time import monotonic
 from typing import Any, Final, TypeVar
 
@@ -18,7 +20,7 @@ from gevent import get_hub, getcurrent, monkey
 from gevent.event import Event
 
 from zato.common.exception import StoreUnavailable, ZatoException
-from zato.server.pubsub.store.interface import Operation, Publish, Settle, Store
+from zato.server.pubsub.store.interface import Operation, Store
 
 logger = logging.getLogger('zato.pubsub')
 
@@ -26,16 +28,25 @@ O = TypeVar('O', bound=Operation)  # noqa: E741  # it stands for any operation
 
 _MOST: Final = 1_024  #: operations in one commit
 _LOOK_EVERY: Final = 1.0  #: seconds between looks at those who wait
+_ORDER: Final = attrgetter('order')
 _start_thread = monkey.get_original('_thread', 'start_new_thread')
 
 
 class Writer:
-    """One worker's. patience: seconds after which whoever waits for an operation is told that the store does not answer."""
+    """One worker's. patience: seconds after which whoever waits for an operation is told that the store does not answer.
 
-    def __init__(self, store: Store, patience: float = 10.0) -> None:
+    trouble: told why nothing can be written, and '' once it can again; each time that changes, in the event loop.
+    """
+
+    def __init__(
+        self, store: Store, patience: float = 10.0, *, trouble: Callable[[str], None] = lambda text: None
+    ) -> None:
         self._store = store
         self._patience = patience
-        self._queue: SimpleQueue[Operation | None] = SimpleQueue()
+        self._trouble = trouble
+        self._is_in_trouble = False
+        self._new: list[Operation] = []  # put in this turn of the event loop
+        self._queue: SimpleQueue[list[Operation]] = SimpleQueue()  # an empty list is the end
         self._done: deque[Sequence[Operation]] = deque()
         self._waiting: dict[_Wait, float] = {}  # since when, the oldest first
         self._ended = Event()
@@ -53,13 +64,15 @@ class Writer:
         self._async.start(self._finish)
         self._is_running = True
         _start_thread(self._run, ())
+        self._hand_over()
         self._watch = gevent.spawn(self._watch_waiting)
 
     def stop(self, timeout: float = 5.0) -> None:
         """What was put before is carried out. Twice is safe."""
         if self._is_running and not self._is_stopping:
             self._is_stopping = True
-            self._queue.put(None)
+            self._hand_over()
+            self._queue.put([])
             self._ended.wait(timeout)
             self._is_running = False
         if self._watch is not None:
@@ -72,7 +85,9 @@ class Writer:
 
     def put(self, operation: Operation) -> None:
         """It is carried out some time; its `done` tells when. Without effect after a stop."""
-        self._queue.put(operation)
+        self._new.append(operation)
+        if len(self._new) == 1 and self._is_running:
+            get_hub().loop.run_callback(self._hand_over)
 
     def run(self, operation: O) -> O:
         """Wait until it has been carried out. Raises what its `error` is, StoreUnavailable."""
@@ -81,7 +96,7 @@ class Writer:
         wait = _Wait(operation)
         self._waiting[wait] = monotonic()
         try:
-            self._queue.put(operation)
+            self.put(operation)
             wait.wait()
         except BaseException:
             operation.is_wanted = False
@@ -97,7 +112,7 @@ class Writer:
 
     def _run(self) -> None:
         queue, store = self._queue, self._store
-        while (first := queue.get()) is not None:
+        while first := queue.get():
             try:
                 self._commit(first)
             except BaseException as e:  # the thread must not end: nobody could publish any more
@@ -105,16 +120,15 @@ class Writer:
         store.close()
         self._tell(())
 
-    def _commit(self, first: Operation) -> None:
+    def _commit(self, first: list[Operation]) -> None:
         taken: list[Operation] = []
         started = 0.0
 
         def take() -> Sequence[Operation]:
             nonlocal started
             started = monotonic()
-            for operation in (first, *self._rest()):
-                if operation.begin():
-                    taken.append(operation)
+            self._add_rest(first)
+            taken.extend(operation for operation in first if operation.begin())
             return taken
 
         try:
@@ -133,21 +147,26 @@ class Writer:
         if (loop := self._async) is not None:
             loop.send()
 
-    def _rest(self) -> list[Operation]:
-        found: list[Operation] = []
+    def _add_rest(self, found: list[Operation]) -> None:
+        """What has come since."""
         queue = self._queue
         try:
             while len(found) < _MOST:
-                operation = queue.get_nowait()
-                if operation is None:
-                    queue.put(None)  # the stop, which comes once nothing is left
+                more = queue.get_nowait()
+                if not more:
+                    queue.put(more)  # the end, which comes once nothing is left
                     break
-                found.append(operation)
+                found += more
         except Empty:
             pass
-        return found
 
     # In the event loop
+
+    def _hand_over(self) -> None:
+        """To the store's thread."""
+        if self._new:
+            new, self._new = self._new, []
+            self._queue.put(new)
 
     def _finish(self) -> None:
         done = self._done
@@ -155,11 +174,21 @@ class Writer:
             operations = done.popleft()
             if not operations and self._is_stopping:
                 self._ended.set()
-            for operation in sorted(operations, key=_order) if len(operations) > 1 else operations:
+            self._look_for_trouble(operations)
+            for operation in sorted(operations, key=_ORDER) if len(operations) > 1 else operations:
                 try:
                     operation.done(operation)
                 except Exception:
                     logger.exception('An operation of the store could not be finished', extra={'action': 'pubsub.failed'})
+
+    def _look_for_trouble(self, operations: Sequence[Operation]) -> None:
+        failed = [operation.error for operation in operations if isinstance(operation.error, StoreUnavailable)]
+        if failed:
+            self._is_in_trouble = True
+            self._trouble(str(failed[0]))
+        elif self._is_in_trouble and any(operation.order == 0 for operation in operations):
+            self._is_in_trouble = False
+            self._trouble('')
 
     def _watch_waiting(self) -> None:
         while True:
@@ -171,7 +200,9 @@ class Writer:
                 wait.operation.is_wanted = False
                 begun = wait.operation.has_begun
                 known = 'it is not known whether it was written' if begun else 'it is locked; nothing was written'
-                wait.end(StoreUnavailable(msg=f'The store of messages did not answer in {self._patience:g} s; {known}'))
+                self._is_in_trouble = True
+                self._trouble(text := f'The store of messages did not answer in {self._patience:g} s')
+                wait.end(StoreUnavailable(msg=f'{text}; {known}'))
 
 
 class _Wait:
@@ -213,8 +244,3 @@ class _Wait:
     def _wake(self) -> None:
         if self.greenlet is not None:
             self.greenlet.switch()
-
-
-def _order(operation: Operation) -> int:
-    """Whoever reads a queue has been told of all that was written before."""
-    return 0 if isinstance(operation, Publish) else 1 if isinstance(operation, Settle) else 2

@@ -5,9 +5,12 @@ from __future__ import annotations
 from hashlib import blake2b
 from secrets import token_bytes
 
-_KEY = token_bytes(32)  # nobody outside this process can tell which digests begin alike
+_KEYED = blake2b(key=token_bytes(32), digest_size=32)  # nobody outside this process can tell which digests begin alike
 
 
 def digest_of(*parts: bytes) -> bytes:
     """32 bytes, of use in this process only. The same parts give the same digest, and other ones another."""
-    return blake2b(b''.join(b'%d:%s' % (len(part), part) for part in parts), key=_KEY, digest_size=32).digest()
+    made = _KEYED.copy()
+    for part in parts:
+        made.update(b'%d:%s' % (len(part), part))
+    return made.digest()

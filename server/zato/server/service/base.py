@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from zato.server.service.facade.cache import Caches
     from zato.server.service.facade.crypto import Crypto
     from zato.server.service.facade.lock import Lock
+    from zato.server.service.facade.pubsub import PubSub
     from zato.server.service.facade.rest_by_name import REST
     from zato.server.service.facade.security import Security
     from zato.server.service.facade.server import ServerFacade
@@ -56,6 +57,7 @@ class Service:
     cache: Member[Caches] = Member()  #: per process, lost on restart: see Cache
     crypto: Member[Crypto] = Member()
     patterns: Member[Patterns] = Member()
+    pubsub: Member[PubSub] = Member()  #: durable messages to topics and services
     rest: Member[REST] = Member()  #: outgoing REST connections
     security: Member[Security] = Member()  #: bearer tokens
     server: Member[ServerFacade] = Member()
@@ -74,7 +76,6 @@ class Service:
     im: Member[Any] = Member()
     kvdb: Member[Any] = Member()
     odb: Member[Any] = Member()
-    pubsub: Member[Any] = Member()
     schedule: Member[Any] = Member()
     search: Member[Any] = Member()
     sms: Member[Any] = Member()

@@ -28,7 +28,6 @@ OPTIONAL: Final[Mapping[str, str]] = {
     'im': 'instant messaging',
     'kvdb': 'Redis',
     'odb': 'direct access to the ODB',
-    'pubsub': 'publish/subscribe',
     'schedule': 'the scheduler',
     'search': 'search engines',
     'sms': 'SMS',

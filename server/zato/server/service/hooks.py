@@ -1,8 +1,8 @@
 """Base classes of services that other parts of the server call for what happens in them.
 
 Each call is one method, named by the hook; `self.request.input.ctx` says what it is about, and
-`self.response.payload.hook_action` may answer 'skip', 'delete' or 'deliver'. What calls them comes with publish/subscribe
-and WebSockets.
+`self.response.payload.hook_action` may answer 'skip', 'delete' or 'deliver'. What calls WSXHook and WSXAdapter comes with
+WebSockets.
 """
 
 from __future__ import annotations

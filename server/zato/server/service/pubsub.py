@@ -8,12 +8,12 @@ from typing import Any, Final
 from bunch import Bunch
 
 from zato.common.api import CHANNEL
-from zato.common.exception import Inactive, ServiceMissingException
 from zato.common.pubsub import PubSubMessage
 from zato.server.config.runtime import ConfigObject
 from zato.server.security.principal import Principal
 from zato.server.service.call import Call
 from zato.server.service.channel_info import channel_of_type
+from zato.server.service.compiled import CompiledService
 from zato.server.service.data import Request
 from zato.server.service.hooks import PubSubHook
 from zato.server.service.invoker import Invoker
@@ -32,6 +32,7 @@ class ServiceTarget:
         self._name = name
         self._wraps = wraps
         self._channel = channel_of_type(CHANNEL.PUBLISH)
+        self._tried: CompiledService | None = None
 
     def deliver(self, messages: Sequence[PubSubMessage], cid: str) -> Collection[str]:
         """A service that was given several may name those that it did not take: `{'nack': [msg_id, …]}` is its response.
@@ -42,7 +43,9 @@ class ServiceTarget:
         is_one = len(messages) == 1 and not self._wraps
         raw: Any = messages[0] if is_one else list(messages)
         payload = messages[0].data if is_one else raw
-        call = Call(invoker.find(self._name()), cid, self._channel, None, None, _PRINCIPAL)
+        self._tried = None
+        self._tried = compiled = invoker.find(self._name())
+        call = Call(compiled, cid, self._channel, None, None, _PRINCIPAL)
         response = invoker.run(call, Request(raw, payload))
         if not is_one and isinstance(response.payload, dict):
             refused = response.payload.get(_NACK)
@@ -50,39 +53,39 @@ class ServiceTarget:
         return ()
 
     def is_there(self) -> bool:
-        return self._invoker.exists(self._name())
+        """Another version than the one that failed is as good as one that was not there before."""
+        found = self._invoker.store.get(self._name())
+        return found is not None and found is not self._tried
 
 
 class ServiceHook:
-    """A service of class PubSubHook that a topic names. new_cid: for calls of it."""
+    """A service of class PubSubHook that a topic names. Its methods raise what the service raises.
+
+    What `self.request.input.ctx` of the service has: hook_type, the name of the method; msg, a PubSubMessage that it may
+    change; topic and sub, with attributes such as `name` and `sub_key`. None for what there is not.
+    """
 
     def __init__(self, invoker: Invoker, name: str) -> None:
+        self.name = name
         self._invoker = invoker
-        self._name = name
 
     def before_publish(self, message: PubSubMessage, topic: ConfigObject, cid: str) -> str:
-        """Raises what the service raises."""
-        return self._call('before_publish', cid, msg=message, topic=topic)
+        return self._call('before_publish', cid, msg=message, topic=_Seen(topic))
 
     def before_delivery(self, message: PubSubMessage, subscription: ConfigObject, cid: str) -> str:
-        """Raises ValueError for an answer that is none, and what the service raises."""
-        action = self._call('before_delivery', cid, msg=message, sub=subscription) or 'deliver'
+        """Raises ValueError for an answer that is none."""
+        action = self._call('before_delivery', cid, msg=message, sub=_Seen(subscription)) or _ACTIONS[0]
         if action not in _ACTIONS:
-            raise ValueError(f'Hook {self._name} must answer with one of {", ".join(_ACTIONS)}; got {action!r:.100}')
+            raise ValueError(f'Hook {self.name} must answer with one of {", ".join(_ACTIONS)}; got {action!r:.100}')
         return action
 
-    def on_subscribed(self, subscription: ConfigObject, cid: str) -> None:
-        self._call('on_subscribed', cid, sub=subscription)
-
-    def on_unsubscribed(self, subscription: ConfigObject, cid: str) -> None:
-        self._call('on_unsubscribed', cid, sub=subscription)
+    def tell(self, what: str, subscription: ConfigObject, topic: ConfigObject, cid: str) -> None:
+        """what: 'on_subscribed' or 'on_unsubscribed'."""
+        self._call(what, cid, sub=_Seen(subscription), topic=_Seen(topic))
 
     def _call(self, hook_type: str, cid: str, **what: Any) -> str:
         """The action that it wants, '' for none. A hook that does not define the method wants nothing."""
-        try:
-            compiled = self._invoker.find(self._name)
-        except (ServiceMissingException, Inactive):
-            raise
+        compiled = self._invoker.find(self.name)
         own = getattr(compiled.cls, hook_type, None)
         if own is None or own is getattr(PubSubHook, hook_type):
             return ''
@@ -92,3 +95,18 @@ class ServiceHook:
         response = self._invoker.run(call, Request(payload, payload)).payload
         action = response.get('hook_action') if isinstance(response, dict) else getattr(response, 'hook_action', None)
         return action or ''
+
+
+class _Seen:
+    """A topic or a subscription as hooks see it: its settings are attributes beside its name."""
+
+    def __init__(self, item: ConfigObject) -> None:
+        self._item = item
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith('_'):
+            raise AttributeError(name)
+        return getattr(self._item, name) if hasattr(self._item, name) else getattr(self._item.settings, name)
+
+    def __repr__(self) -> str:
+        return f'<{self._item.kind} {self._item.name}>'

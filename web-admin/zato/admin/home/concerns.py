@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,6 +17,9 @@ MOMENT = 8.0
 
 #: Beginnings of what alarms are about → the page that shows it, and what the link to it says.
 _PAGES = {'deploy:': ('services', 'Show services'), 'module:': ('services', 'Show services')}
+
+#: What alarms about messages that are not delivered are about.
+_SUBSCRIPTION = re.compile(r'Subscription (\S+) to ')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +167,8 @@ def _page_of(subject: str, state: State) -> tuple[str, str]:
     for beginning, (page, link) in _PAGES.items():
         if subject.startswith(beginning):
             return address(page), link
+    if found := _SUBSCRIPTION.match(subject):
+        return address('subscriptions', query=found[1]), 'Show the subscription'
     if page := page_of_title(subject):
         return page, f'Show {subject}'
     return address('server', state.name), 'Show the server'

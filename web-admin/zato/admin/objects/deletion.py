@@ -16,6 +16,7 @@ from zato.admin.middleware.problems import explain
 from zato.admin.objects.asking import get_object
 from zato.admin.objects.kind_page import kind_page, list_page, object_context
 from zato.admin.outcome import tell
+from zato.admin.pubsub.undelivered import becomes_of_messages
 from zato.client.admin import ServerError
 from zato.common.config.kind import Kind
 
@@ -83,5 +84,6 @@ def _show(
         'deleted_too': max(0, deleted_too(plan)),
         'plan': digest_of(plan) if plan['changes'] else '',
         'problem': problem,
+        'of_messages': becomes_of_messages(request.zato, plan),
     }
     return render(request, 'zato/objects/delete.html', context, status=status)

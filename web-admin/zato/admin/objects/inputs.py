@@ -123,7 +123,7 @@ class Form:
         yield from (
             Input(name=declared.name, label=declared.label, looks='read_only', value=self.values.get(declared.name, ''))
             for declared in self.kind.fields.values()
-            if declared.is_read_only and self.item is not None
+            if (declared.is_read_only or declared.is_fixed) and self.item is not None
         )
 
     def _input(self, declared: Field) -> Input:

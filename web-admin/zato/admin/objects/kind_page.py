@@ -15,7 +15,7 @@ from zato.admin.menu import OWN_PAGES
 from zato.admin.middleware.access import Request
 from zato.admin.objects.asking import Gone, last_change
 from zato.admin.page import may, page
-from zato.admin.tabs import Tab, service_tabs
+from zato.admin.tabs import TABS, Tab
 from zato.common.config.kind import OPERATIONS, ROLES, Kind, kinds
 from zato.common.exception import Forbidden
 
@@ -70,7 +70,7 @@ def list_page(kind: Kind, back: str = '', highlight: int = 0) -> str:
     query.pop('highlight', None)
     if highlight:
         query['highlight'] = str(highlight)
-    address = reverse('objects', args=[kind.slug])
+    address = reverse(OWN_PAGES[kind.name]) if kind.name in OWN_PAGES else reverse('objects', args=[kind.slug])
     return f'{address}?{query.urlencode()}' if query else address
 
 
@@ -79,8 +79,8 @@ def object_context(request: Request, kind: Kind, item: Mapping[str, Any], tab: s
     id, name = int(item['id']), str(item['name'])
     pages = {'Form': 'object', **({'YAML': 'object-yaml'} if kind.enmasse else {}), 'History': 'object-history'}
     tabs = tuple(Tab(label, reverse(page, args=[kind.slug, id]), label == tab) for label, page in pages.items())
-    if kind.name in OWN_PAGES:
-        tabs = service_tabs(item, request.user.role, tab)
+    if kind.name in TABS:
+        tabs = TABS[kind.name](item, request.user.role, tab)
     return {
         'name': name,
         'item': item,

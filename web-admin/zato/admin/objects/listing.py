@@ -15,7 +15,7 @@ from zato.admin.menu import OWN_PAGES
 from zato.admin.middleware.access import Request
 from zato.admin.middleware.problems import is_fragment
 from zato.admin.objects.asking import Gone, down_by_server, get_object, get_page
-from zato.admin.objects.kind_page import kind_page, may_do
+from zato.admin.objects.kind_page import kind_page, list_page, may_do
 from zato.admin.objects.rows import Rows, columns_of, sort_keys
 from zato.admin.objects.states import Errors, silent, state_of
 from zato.admin.tabs import Tab
@@ -35,7 +35,7 @@ _FILTERS: Final[Filters] = {
 def show_list(request: Request, kind: Kind) -> HttpResponseBase:
     """htmx is given the list without the page around it."""
     if kind.name in OWN_PAGES:
-        return HttpResponseRedirect(reverse(OWN_PAGES[kind.name]))
+        return HttpResponseRedirect(list_page(kind, request.GET.urlencode()))
     choice = Choice.read(request.GET, sort_keys(kind), _FILTERS)
     found = get_page(request.zato, kind, choice.payload(request.user.page_size, _FILTERS))
     items, highlight = list(found.items), number_in(request.GET, 'highlight')

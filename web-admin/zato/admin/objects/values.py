@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from django.http import QueryDict
 
-from zato.common.config.field import REQUIRED, Field, is_variable
+from zato.common.config.field import REQUIRED, Field, is_variable, needs_kind
 from zato.common.config.kind import Kind
 from zato.common.enmasse.writing import shortest
 
@@ -24,10 +24,11 @@ OF_VARIABLE, TO_ADD = '.variable', '.add'  #: what follows a field's name in tho
 def fields_of(kind: Kind, item: Mapping[str, Any] | None) -> Iterator[Field]:
     """Those that can be given. item: the object, None for a new one.
 
-    The password of an object that there is already is not among them: it is changed on a page of its own.
+    The password of an object that there is already is not among them: it is changed on a page of its own. Nor is what stays
+    as it is.
     """
     for declared in kind.fields.values():
-        if not declared.is_read_only and (item is None or not _has_own_page(kind, declared, item)):
+        if not declared.is_read_only and (item is None or not (declared.is_fixed or _has_own_page(kind, declared, item))):
             yield declared
 
 
@@ -88,7 +89,7 @@ def text_of(value: str | bool | list[str]) -> str:
 
 def reference_value(kind: str, name: str, refers_to: tuple[str, ...]) -> str:
     """What says which object is meant."""
-    return f'{kind}/{name}' if len(refers_to) > 1 or '/' in name else name
+    return f'{kind}/{name}' if len(refers_to) > 1 or needs_kind(name) else name
 
 
 def _has_own_page(kind: Kind, declared: Field, item: Mapping[str, Any]) -> bool:

@@ -78,13 +78,14 @@ def users_of(zato: Calls, name: str) -> list[dict[str, Any]]:
 
 
 def _makers(name: str) -> list[tuple[str, str]]:
-    """(label of a kind whose objects lead to a service, address of the form that makes one for this service)."""
+    """(label of a kind whose objects lead to a service, address of the form that makes one for this service).
+
+    Other references, such as that to a hook, are for services that were written for them.
+    """
     return [
-        (kind.label, f'{reverse("object-create", args=[kind.slug])}?{urlencode({field: name})}')
+        (kind.label, f'{reverse("object-create", args=[kind.slug])}?{urlencode({"service": name})}')
         for kind in kinds().values()
-        if 'create' in kind.operations
-        for field, declared in kind.references.items()
-        if 'service' in declared.refers_to and not declared.is_many
+        if 'create' in kind.operations and 'service' in kind.references and not kind.references['service'].is_many
     ]
 
 

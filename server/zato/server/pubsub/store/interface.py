@@ -9,13 +9,17 @@ Not here: what is not hot, such as browsing and dead letters (queues.py), and wh
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from typing import Any, Final, Literal, NamedTuple, Protocol, Self
+from types import MappingProxyType
+from typing import Any, ClassVar, Final, Literal, NamedTuple, Protocol, Self
 
 from zato.common.exception import StoreUnavailable, ZatoException
 
 HIGHEST: Final = 9  #: priority
+
+_NOTHING: Final[Mapping[int, Any]] = MappingProxyType({})
+_NONE: Final[frozenset[int]] = frozenset()
 
 Key = tuple[int, int]
 
@@ -89,6 +93,7 @@ class Operation:
     """
 
     __slots__ = ('done', 'error', 'has_begun', 'is_wanted')
+    order: ClassVar[int] = 1  #: of those that were carried out together, whoever has the smaller one is told first
 
     def __init__(self) -> None:
         self.done: Callable[[Any], None] = _ignore
@@ -113,17 +118,18 @@ class Publish(Operation):
     """
 
     __slots__ = ('drops', 'due', 'messages', 'only', 'own_ids', 'repeated', 'seqs', 'subs')
+    order = 0
 
     def __init__(self, messages: Sequence[StoredMessage]) -> None:
         super().__init__()
         self.messages = messages
-        self.due: dict[int, int] = {}
-        self.only: dict[int, frozenset[int]] = {}
-        self.own_ids: frozenset[int] = frozenset()
-        self.drops: frozenset[int] = frozenset()
-        self.seqs: list[int] = []
-        self.subs: list[Sequence[int]] = []
-        self.repeated: frozenset[int] = frozenset()
+        self.due: Mapping[int, int] = _NOTHING
+        self.only: Mapping[int, frozenset[int]] = _NOTHING
+        self.own_ids: frozenset[int] = _NONE
+        self.drops: frozenset[int] = _NONE
+        self.seqs: Sequence[int] = ()
+        self.subs: Sequence[Sequence[int]] = ()
+        self.repeated: frozenset[int] = _NONE
 
 
 class Settle(Operation):
@@ -200,6 +206,7 @@ class Fetch(Operation):
     """
 
     __slots__ = ('is_all', 'is_fresh', 'limit', 'next_due', 'now', 'rows', 'size', 'sub_id')
+    order = 2  # whoever reads a queue has been told of all that was written before
 
     def __init__(self, sub_id: int, *, limit: int, size: int, now: int, is_fresh: bool = True) -> None:
         super().__init__()

@@ -122,8 +122,7 @@ class PostgreSQLStore:
         turn = _Turn(operations, self.notes[:])
         turn.made = self._planned(connection, turn.published)
         try:
-            with connection.pipeline():
-                self._send(connection, turn)
+            self._send(connection, turn)
             self._read_again(connection, turn)
         except psycopg.Error as e:
             if not turn.is_committed:
@@ -139,6 +138,20 @@ class PostgreSQLStore:
             self._take(fetch, found.fetchall())
 
     def _send(self, connection: _Connection, turn: _Turn) -> None:
+        """All at once. Raises the first error."""
+        first: psycopg.Error | None = None
+        try:
+            with connection.pipeline():
+                try:
+                    self._put(connection, turn)
+                except psycopg.Error as e:  # psycopg would log that the end of the block fails too
+                    first = e
+        except psycopg.Error as e:
+            first = first or e
+        if first is not None:
+            raise first
+
+    def _put(self, connection: _Connection, turn: _Turn) -> None:
         """What is read is read after the commit, so that nobody waits for that."""
         is_writing = turn.made or turn.settled or turn.notes
         if is_writing:
@@ -250,7 +263,7 @@ class PostgreSQLStore:
     def _take(self, fetch: Fetch, found: list[TupleRow]) -> None:
         fetch.error = None
         fetch.next_due = found[0][0] or 0
-        rows = [Row(*row[1:6], StoredMessage(*row[6:18])) for row in found if row[1] is not None]
+        rows = [Row._make((*row[1:6], StoredMessage._make(row[6:18]))) for row in found if row[1] is not None]
         rows.sort()
         fetch.rows = rows
         is_cut = bool(rows) and sum(row.message.size for row in rows) >= fetch.size

@@ -394,6 +394,6 @@ def _rows_from(execute: Execute, fetch: Fetch, *, as_hex: int) -> list[Row]:
 
 
 def _row_from(values: list[Any]) -> Row:
-    rank, seq, attempts, crashes, not_before, *message, data = values
+    data = values[16]
     raw = bytes.fromhex(data[0]) if type(data) is list else data.encode()
-    return Row(rank, seq, attempts, crashes, not_before, StoredMessage(*message, raw))  # type: ignore[call-arg]
+    return Row._make((*values[:5], StoredMessage._make((*values[5:16], raw))))

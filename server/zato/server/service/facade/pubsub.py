@@ -5,21 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Unpack, overload
 
 from zato.common.exception import BadRequest, Forbidden, NotFound
+from zato.common.pubsub import PubSubMessage
 from zato.common.pubsub.names import service_topic
 from zato.server.config.runtime import ConfigObject
 from zato.server.pattern.callback import name_of
+from zato.server.propagate.ledger import Actor
 from zato.server.pubsub.draft import Draft
 from zato.server.pubsub.publisher import Publisher
 from zato.server.pubsub.registry import INTERNAL, Registry
+from zato.server.service.facade.pubsub_options import Messages, PublishOptions
+from zato.server.service.facade.pubsub_queues import PubSubQueues, QueueParts
 
 if TYPE_CHECKING:
     from zato.server.service.base import Service
 
 #: What tells as whom a message is published.
-_IDENTITIES = ('endpoint_id', 'endpoint_name', 'security_id', 'security_name')
+_IDENTITIES: Final = ('endpoint_id', 'endpoint_name', 'security_id', 'security_name')
+#: Where a service has what it has published in a block that is not over.
+_BATCH: Final = '_pubsub_batch'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,15 +37,9 @@ class PubSubParts:
 
     publisher: Publisher
     registry: Registry
+    queues: QueueParts
     make_topic: Callable[[str], ConfigObject | None]
     security_id: Callable[[str], int | None]
-
-
-class Batch:
-    """Messages that are published together when the block ends, or not at all if it raises."""
-
-    def __init__(self) -> None:
-        self.drafts: list[Draft] = []
 
 
 class PubSub:
@@ -48,6 +48,14 @@ class PubSub:
     def __init__(self, service: Service, parts: PubSubParts) -> None:
         self._service = service
         self._parts = parts
+
+    @overload
+    def publish(
+        self, name: str | type[Service], data: Any = '', *, data_list: Messages, **options: Unpack[PublishOptions]
+    ) -> list[str | None]: ...
+
+    @overload
+    def publish(self, name: str | type[Service], data: Any = '', **options: Unpack[PublishOptions]) -> str | None: ...
 
     def publish(self, name: str | type[Service], data: Any = '', **options: Any) -> Any:
         """Store a message, and return its ID. It is delivered in the background, at least once, also after a restart.
@@ -70,27 +78,26 @@ class PubSub:
         endpoint = self._endpoint(options) if options else INTERNAL
         data_list = options.pop('data_list', None) if options else None
         if data_list is not None:
-            return self._publish_all(topic, endpoint, data_list, options)
-        parts, batch = self._parts, self._service.__dict__.get('_pubsub_batch')
-        if batch is None:
-            return parts.publisher.publish(topic, endpoint, data, self._service.cid, **options)
-        draft = parts.publisher.draft(topic, endpoint, data, options, self._service.cid)
-        if draft is None:
-            return None
-        batch.drafts.append(draft)
-        return draft.message.msg_id
+            return self._publish_all(topic, endpoint, [{**options, **message} for message in data_list])
+        if self._batch is not None:
+            return self._publish_all(topic, endpoint, [{**options, 'data': data}])[0]
+        return self._parts.publisher.publish(topic, endpoint, data, self._service.cid, **options)
 
-    def publish_many(self, name: str | type[Service], messages: Sequence[Any], **options: Any) -> list[str | None]:
+    def publish_many(
+        self, name: str | type[Service], messages: Sequence[Any], **options: Unpack[PublishOptions]
+    ) -> list[str | None]:
         """Publish several messages in one commit, all or none. Returns their IDs.
 
-        messages: data of each, or Mappings with `data` and options of `publish`; options here are those of all.
+        messages: data of each, or, where they have a key `data`, dicts with that and options of `publish`. options: as in
+        `publish`, of all of them.
         """
+        given = dict(options)
+        topic, endpoint = self._topic(name), self._endpoint(given)
         drafts = [
-            {**options, **message} if isinstance(message, Mapping) and 'data' in message else {**options, 'data': message}
+            {**given, **message} if isinstance(message, Mapping) and 'data' in message else {**given, 'data': message}
             for message in messages
         ]
-        endpoint = self._endpoint(options)
-        return self._publish_all(self._topic(name), endpoint, drafts, {})
+        return self._publish_all(topic, endpoint, drafts)
 
     @contextmanager
     def batch(self) -> Iterator[PubSub]:
@@ -98,17 +105,76 @@ class PubSub:
 
         The IDs that `publish` returns in the block are those of messages that are not stored yet.
         """
-        namespace = self._service.__dict__
-        if '_pubsub_batch' in namespace:
+        if self._batch is not None:
             yield self  # the outer block publishes
             return
-        batch = namespace['_pubsub_batch'] = Batch()
+        namespace = self._service.__dict__
+        drafts: list[Draft] = []
+        namespace[_BATCH] = drafts
         try:
             yield self
         finally:
-            del namespace['_pubsub_batch']
-        if batch.drafts:
-            self._parts.publisher.send(batch.drafts)
+            del namespace[_BATCH]
+        if drafts:
+            self._parts.publisher.send(drafts)
+
+    # Queues
+
+    def get_messages(
+        self, topic_name: str, sub_key: str, /, needs_details: bool = False, needs_msg_id: bool = False
+    ) -> list[dict[str, Any]]:
+        """Take the first messages of a subscription that pulls, as many as its batch size: they are gone then.
+
+        needs_details: all that is known of each. needs_msg_id: with `msg_id`. Raises NotFound, BadRequest.
+        """
+        return [_shown(message, needs_details, needs_msg_id) for message in self._queues.take(topic_name, sub_key)]
+
+    def read_messages(
+        self, topic_name: str, sub_key: str, has_gd: bool = True, paginate: bool = True, query: str = '', cur_page: int = 1
+    ) -> list[dict[str, Any]]:
+        """Look at messages that wait, without taking them: 50 on a page, of which those that have `query` in the first 2,048
+        characters of their data.
+
+        has_gd and paginate have no effect. Raises NotFound.
+        """
+        found = self._queues.page(topic_name, sub_key, cur_page)
+        return [_shown(message, True, True) for message in found if query in message.data_prefix]
+
+    def read_message(
+        self, topic_name: str, msg_id: str, has_gd: bool = True, sub_key: str = '', **ignored: Any
+    ) -> dict[str, Any]:
+        """Look at one message, also one that waits in several queues. Raises NotFound."""
+        return _shown(self._queues.message(msg_id, sub_key), True, True)
+
+    def delete_message(self, sub_key: str, msg_id: str, has_gd: bool = True, **ignored: Any) -> bool:
+        """Take one message out of one queue. Was it there? Raises NotFound for an unknown subscription."""
+        return self._queues.delete(sub_key, msg_id)
+
+    # Topics and subscriptions
+
+    def subscribe(self, topic_name: str, endpoint_name: str, **settings: Any) -> str:
+        """Subscribe an endpoint to a topic; returns the sub key, the same one if it has subscribed already.
+
+        settings: of the subscription, such as delivery_method='pull'. Raises NotFound, BadRequest.
+        """
+        return self._queues.subscribe(self.get_topic_by_name(topic_name), endpoint_name, settings)
+
+    def unsubscribe(self, sub_key: str) -> None:
+        """End a subscription; what it has not delivered becomes dead letters. Without effect if there is none."""
+        self._queues.unsubscribe(sub_key)
+
+    def create_topic(self, name: str, **settings: Any) -> ConfigObject:
+        """Raises Conflict if there is one of that name, BadRequest."""
+        return self._queues.create_topic(name, settings)
+
+    def is_subscribed_to(self, endpoint_id: int, topic_name: str) -> bool:
+        registry = self._parts.registry
+        topic = registry.topic(topic_name)
+        return topic is not None and registry.find_subscription(topic.id, endpoint_id) is not None
+
+    def get_subscriptions_by_topic(self, topic_name: str) -> list[ConfigObject]:
+        """Raises NotFound."""
+        return list(self._parts.registry.subscriptions_of(self.get_topic_by_name(topic_name).id))
 
     def has_topic_by_name(self, name: str) -> bool:
         return self._parts.registry.topic(name) is not None
@@ -125,11 +191,30 @@ class PubSub:
         registry = self._parts.registry
         return registry.wait_for(lambda: registry.topic(name), timeout) is not None
 
+    @property
+    def _queues(self) -> PubSubQueues:
+        return PubSubQueues(self._parts.queues, self._service.cid, self._actor)
+
+    def _actor(self) -> Actor:
+        """On whose behalf configuration is changed."""
+        principal = self._service._call.acting
+        return Actor(principal.name, principal.role)
+
+    @property
+    def _batch(self) -> list[Draft] | None:
+        """What the block `with self.pubsub.batch()` that we are in has published so far."""
+        return self._service.__dict__.get(_BATCH)
+
     def _publish_all(
-        self, topic: ConfigObject, endpoint: ConfigObject, drafts: Sequence[Mapping[str, Any]], options: Mapping[str, Any]
+        self, topic: ConfigObject, endpoint: ConfigObject, given: Sequence[Mapping[str, Any]]
     ) -> list[str | None]:
-        given = [{**options, **draft} for draft in drafts]
-        return self._parts.publisher.publish_many(topic, endpoint, given, self._service.cid)
+        """given: data and options of each."""
+        publisher, cid, batch = self._parts.publisher, self._service.cid, self._batch
+        if batch is None:
+            return publisher.publish_many(topic, endpoint, given, cid)
+        drafts = publisher.drafts(topic, endpoint, given, cid)
+        batch += [draft for draft in drafts if draft is not None]
+        return [draft.message.msg_id if draft is not None else None for draft in drafts]
 
     def _topic(self, name: str | type[Service]) -> ConfigObject:
         registry = self._parts.registry
@@ -148,7 +233,7 @@ class PubSub:
         """As whom a message is published; what says so is taken out of the options."""
         service = options.pop('service', None)
         if service is not None:
-            options.setdefault('ext_client_id', service.name)
+            options.setdefault('ext_client_id', getattr(service, 'name', service))
         given = {name: options.pop(name) for name in _IDENTITIES if name in options}
         given = {name: value for name, value in given.items() if value}
         if not given:
@@ -166,3 +251,10 @@ class PubSub:
             what = ', '.join(f'{name} {value!r:.100}' for name, value in given.items())
             raise BadRequest(self._service.cid, f'There is no endpoint with {what}', needs_msg=True)
         return found
+
+
+def _shown(message: PubSubMessage, needs_details: bool, needs_msg_id: bool) -> dict[str, Any]:
+    if needs_details:
+        return message.to_dict(add_id_attrs=needs_msg_id)
+    shown = message.to_external_dict()
+    return shown if needs_msg_id else {key: value for key, value in shown.items() if key != 'msg_id'}
