@@ -51,6 +51,7 @@ def matches(expected: str, output: str) -> bool:
         'audit-log',
         'development',
         'dashboard',
+        'publish-subscribe',
     ],
 )
 def test_the_commands_of_a_page_do_what_it_says(name: str, tmp_path: Path) -> None:

@@ -107,6 +107,8 @@ def test_what_is_published_waits_in_the_topic_and_can_be_looked_into_and_removed
     assert 'There are more: --after' in zato('pubsub', 'browse', server.path, '/waits', '--limit', 1).err
     assert '2 message(s) removed' in run(server, 'clear', '/waits')
     assert listed(server, 'browse', '/waits')['messages'] == []
+    hint = f'What waits for its subscribers is in their queues: zato pubsub list {server.path} --topic /waits'
+    assert hint in zato('pubsub', 'browse', server.path, '/waits').err
 
 
 def test_publishing_where_nothing_can_be_is_told(server: Environment) -> None:

@@ -48,7 +48,7 @@ class Start(Service):
     name = 'mixed.start'
 
     def handle(self):
-        self.response.payload = self.patterns.parallel.invoke({f'mixed.part-{n}': {'n': n} for n in (1, 2)}, 'mixed.callback')
+        self.patterns.parallel.invoke({'mixed.part-1': {'n': 1}, 'mixed.part-2': {'n': 2}}, 'mixed.callback')
 
 class Part1(Service):
     name = 'mixed.part-1'

@@ -18,7 +18,8 @@ _DATA = json.dumps({'p': 'backlog', 'text': 'x' * 200}).encode()
 _NUMBERS = 'WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < :count)'
 _MESSAGES = f"""INSERT INTO ps_msg (seq, msg_id, topic_id, priority, pub_time, expires_at, mime, form, size, endpoint_id,
     keep_until, refs, meta, data) {_NUMBERS}
-    SELECT :first + i, 'backlog.' || (:first + i), :topic_id, 5, 1, 0, 'application/json', 'j', :size, 0, 0, 1, NULL, :data FROM numbers"""
+    SELECT :first + i, 'backlog.' || (:first + i), :topic_id, 5, 1, 0, 'application/json', 'j', :size, 0, 0, 1, NULL, :data
+    FROM numbers"""
 _QUEUE = f'INSERT INTO ps_queue (sub_id, rank, seq) {_NUMBERS} SELECT :sub_id, 4, :first + i FROM numbers'
 _FIRST = 1_000_000
 

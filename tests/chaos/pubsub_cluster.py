@@ -25,6 +25,7 @@ from zato.common.pubsub.schema import store_address
 
 _SERVICES = Path(__file__).with_name('pubsub_services.py')
 TOPIC = '/chaos/topic'
+LOOSE = '/chaos/loose'  #: what is published to it may fail, and its subscribers' errors do not block
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +89,10 @@ class Cluster:
         path, body = f'/zato/api/invoke/{service}', json.dumps(payload).encode()
         return self.environment.request('POST', path, body, user='pubapi', password=self.password, server=server)
 
-    def subscribe(self, service: str, **settings: Any) -> None:
-        """Have a service get what is published to TOPIC."""
+    def subscribe(self, service: str, *, topic: str = TOPIC, **settings: Any) -> None:
+        """Have a service get what is published to the topic."""
         create(self.environment, 'zato.pubsub.endpoint', service, endpoint_type='service', service=service)
-        create(self.environment, 'zato.pubsub.subscription', service, topic=TOPIC, endpoint=service, **settings)
+        create(self.environment, 'zato.pubsub.subscription', service, topic=topic, endpoint=service, **settings)
 
     def publish_through(self, pid: int) -> None:
         """What that worker began to write before is written when this returns."""
@@ -207,8 +208,8 @@ def first_ones(lines: Sequence[Line]) -> list[Line]:
 
 
 def repeated(lines: Sequence[Line]) -> dict[str, int]:
-    """By service, how many deliveries there were beyond the first one of each message."""
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    """By service, how many deliveries there were beyond the first one of each attempt."""
+    counts: dict[str, Counter[tuple[str, int]]] = defaultdict(Counter)
     for line in lines:
-        counts[line.service][line.msg_id] += 1
-    return {service: sum(messages.values()) - len(messages) for service, messages in counts.items()}
+        counts[line.service][line.msg_id, line.attempts] += 1
+    return {service: attempts.total() - len(attempts) for service, attempts in counts.items()}

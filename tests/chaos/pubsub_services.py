@@ -1,4 +1,4 @@
-"""Services that the chaos tests of publish/subscribe deploy: this module, with the directory of a journal in place of DIRECTORY.
+"""Services that the chaos tests of publish/subscribe deploy: this module, whose DIRECTORY is then where the journal is.
 
 Who gets a message writes a line about it, with one write to a file that is only appended to, so that it is there even if the
 process is killed right after it. Files of that directory say what targets are to do: `hold`, wait; `fail`, raise.

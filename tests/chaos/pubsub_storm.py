@@ -11,19 +11,34 @@ from collections.abc import Sequence
 from typing import Literal
 
 from tests.chaos.pubsub_books import Limits, Publishers, balance
-from tests.chaos.pubsub_cluster import TOPIC, Cluster, kill
+from tests.chaos.pubsub_cluster import LOOSE, TOPIC, Cluster, kill
 from tests.support.admin import create
 from tests.support.environment import eventually
 from tests.support.postgresql import PostgreSQL
 
 PUBLISHERS = 64
-SUBSCRIBED = {'chaos.target': ['chaos.target'], TOPIC: ['chaos.batch', 'chaos.wide']}
-BATCHES = {'chaos.target': 1, 'chaos.batch': 50, 'chaos.wide': 4}  #: messages that are in flight at once
+_LONG = 15.0  #: seconds; longer than leases last
+SUBSCRIBED = {'chaos.target': ['chaos.target'], TOPIC: ['chaos.batch', 'chaos.wide'], LOOSE: ['chaos.target.1']}
+BATCHES = {
+    'chaos.target': 1,
+    'chaos.batch': 50,
+    'chaos.wide': 4,
+    'chaos.target.1': 1,
+}  #: messages that are in flight at once
 
 
 def subscribe(cluster: Cluster) -> None:
-    """One subscription of each kind: to a service, in batches, several at once with an ordering key."""
-    create(cluster.environment, 'zato.pubsub.topic', TOPIC)
+    """To a service, in batches, several at once with an ordering key, and with errors that do not block."""
+    for topic in (TOPIC, LOOSE):
+        create(cluster.environment, 'zato.pubsub.topic', topic)
+    loose = {
+        'topic': LOOSE,
+        'delivery_batch_size': 1,
+        'delivery_err_should_block': False,
+        'wait_non_sock_err': 0.05,
+        'wait_sock_err': 0.05,
+    }
+    cluster.subscribe('chaos.target.1', **loose)
     cluster.subscribe('chaos.batch', delivery_batch_size=BATCHES['chaos.batch'])
     cluster.subscribe('chaos.wide', delivery_batch_size=1, max_in_flight=BATCHES['chaos.wide'])
     cluster.publish('chaos.target', p=-1, n=0)  # its subscription comes with the first message
@@ -61,9 +76,11 @@ def outages(cluster: Cluster, postgresql: PostgreSQL, *, seed: int, how: Sequenc
             time.sleep(own.uniform(0.2, 1.0))  # it is to hit any moment
             if one == 'crash':
                 postgresql.crash()
-                postgresql.start()
             else:
-                postgresql.restart('immediate' if one == 'immediate' else 'fast')
+                postgresql.stop('immediate' if one == 'immediate' else 'fast')
+            if one == 'long':
+                time.sleep(_LONG)
+            postgresql.start()
             before = len(publishers.sent)
             eventually(lambda before=before: len(publishers.sent) > before + 100, 'publishing to go on')
     return balance(cluster, publishers, SUBSCRIBED, Limits(kills=len(how), batches=BATCHES))

@@ -25,7 +25,7 @@ from zato.common.odb.address import ODBAddress
 from zato.common.odb.database import Database
 from zato.common.odb.lease import Leases
 from zato.common.odb.tables import config_event
-from zato.server.pubsub.assign import lease_name
+from zato.server.pubsub.lease_names import lease_name
 from zato.server.pubsub.placement import Placement
 
 SUBS = range(1, 13)

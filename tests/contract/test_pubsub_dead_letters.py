@@ -110,7 +110,7 @@ def test_what_is_requeued_as_new_is_at_the_end(store: PubSubTables, letters: Dea
 
 
 def test_what_has_expired_does_not_once_it_is_requeued(store: PubSubTables, letters: DeadLetters) -> None:
-    (expired,) = store.publish('m1', dead_of=[A], expires_at=5, reason='expired')
+    (expired,) = store.publish('m1', dead_of=[A], expires_at=5)
     (lives,) = store.publish('m2', dead_of=[A], expires_at=2**60)
     letters.requeue([(A, expired), (A, lives)])
     assert store.run('SELECT expires_at FROM ps_msg ORDER BY seq') == [(0,), (2**60,)]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from itertools import count
 
 import pytest
+from sqlalchemy import Connection, text
 
 from tests.support.pubsub_tables import OTHER_TOPIC, SECOND, TOPIC, PubSubTables, now
 from zato.common.odb.address import ODBAddress
-from zato.server.pubsub import copies, messages, queues, replay
+from zato.server.pubsub import copies, queues, replay
 from zato.server.pubsub.copies import Copies, Destination, Moves
 from zato.server.pubsub.queues import Queues
 from zato.server.pubsub.replay import Replay
@@ -233,6 +235,30 @@ def test_nothing_is_replayed_for_somebody_who_is_gone(store: PubSubTables, again
     assert again.reset(99, TOPIC, seq=1) == 0
 
 
+@pytest.mark.parametrize('odb_engine', ['sqlite'], indirect=True)
+def test_a_message_is_taken_out_of_a_long_queue_in_as_few_steps_as_out_of_a_short_one(store: PubSubTables) -> None:
+    store.publish('m1', queues=[A])
+    (last,) = store.publish('m2', refs=0, keep_until=1)
+
+    def steps(connection: Connection, seq: int) -> int:
+        done = count()
+        raw = connection.connection.driver_connection
+        assert isinstance(raw, sqlite3.Connection)
+        raw.set_progress_handler(lambda: next(done) and None, 100)
+        taken = store.tables.take_from_queue(connection, A, [seq])
+        raw.set_progress_handler(None, 0)
+        assert taken == [seq]
+        return next(done)
+
+    def work(connection: Connection) -> None:
+        short = steps(connection, 1)
+        rows = [{'sub_id': A, 'rank': 4, 'seq': seq} for seq in (1, last, *range(100, 5_100))]
+        connection.execute(text('INSERT INTO ps_queue (sub_id, rank, seq) VALUES (:sub_id, :rank, :seq)'), rows)
+        assert steps(connection, last) <= short + 1
+        connection.execute(text('DELETE FROM ps_queue WHERE seq > 1'))
+
+    store.opened.odb.write(work)
+
+
 def test_messages_are_read_by_the_databases_clock(store: PubSubTables) -> None:
     assert abs(store.tables.read(store.tables.now) - now()) < 60 * SECOND
-    assert messages.SECOND == SECOND

@@ -23,6 +23,7 @@ from zato.common.pubsub.schema import store_address, upgrade_sqlite
 from zato.server.pubsub.store import postgresql as postgresql_store
 from zato.server.pubsub.store import reserve, sqlite, statements
 from zato.server.pubsub.store.interface import Ack, Fetch, Publish, StoreFull, Suspect
+from zato.server.pubsub.store.plan import digest_of
 from zato.server.pubsub.store.postgresql import PostgreSQLStore
 from zato.server.pubsub.store.sqlite import SQLiteStore
 from zato.server.pubsub.store.subscription_lock import HOLD_ALONE
@@ -396,7 +397,8 @@ def test_of_two_who_publish_with_the_same_id_at_once_one_stores_it(messages: Mes
     publish.own_ids = frozenset({0})
     beside = Publish([messages.message()])
     with connected(messages.address) as other:
-        other.execute("INSERT INTO ps_seen (msg_id, topic_id, size, seq, at) VALUES ('x', 1, 3, 1, 1)")
+        digest = digest_of(messages.message().data)
+        other.execute(f"INSERT INTO ps_seen (msg_id, topic_id, digest, at) VALUES ('x', 1, {digest}, 1)")
         threads, done = in_thread(messages, publish, beside)
         eventually(lambda: is_waiting(postgresql, messages), 'the store that waits')
         other.commit()
@@ -410,7 +412,7 @@ def test_of_two_who_publish_with_the_same_id_at_once_one_stores_it(messages: Mes
 def test_who_waits_for_a_lease_that_changes_hands_has_lost_it(messages: Messages, postgresql: PostgreSQL) -> None:
     messages.publish()
     rows = messages.fetch(A)
-    suspect, ack = Suspect(fence(A), keys(rows)), Ack(fence(A), keys(rows))
+    suspect, ack = Suspect(fence(A), keys(rows), crashes=1), Ack(fence(A), keys(rows))
     with connected(messages.address) as other:
         other.execute("UPDATE lease SET owner = 'other', epoch = epoch + 1")
         threads, done = in_thread(messages, suspect, ack)
@@ -453,24 +455,6 @@ def test_where_the_disk_is_full_acknowledgements_go_on_in_postgresql_too(message
     assert str(publish.error).endswith('No space left; free some disk space; nothing was written')
     assert (ack.error, ack.is_lost) == (None, False)
     assert messages.fetch(A) == []
-
-
-@only_postgresql
-def test_notes_are_told_with_what_is_written(messages: Messages) -> None:
-    store = messages.store
-    assert isinstance(store, PostgreSQLStore)
-    with connected(messages.address) as other:
-        other.execute('LISTEN zato_pubsub')
-        other.commit()
-        store.notes += ['one', 'two']
-        messages.publish()
-        store.notes += [f'{number} {"x" * 3_000}' for number in range(5)]
-        messages.carry_out()
-        assert store.notes == []
-        found = [note.payload for note in other.notifies(timeout=PATIENCE, stop_after=4)]
-    assert found[0] == 'one\ntwo'
-    assert ''.join(found[1:]).count('x') == 15_000
-    assert [len(payload) < 8_000 for payload in found] == [True] * 4
 
 
 PATCHED = """

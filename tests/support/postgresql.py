@@ -31,7 +31,7 @@ _SETTINGS = {
     'unix_socket_directories': '',
     'fsync': 'off',
     'shared_buffers': '16MB',
-    'max_connections': '50',
+    'max_connections': '200',
 }
 
 

@@ -26,5 +26,5 @@ def test_what_cannot_be_published_now_may_be_published_later(error: type[Service
 
 def test_a_service_that_rejects_a_message_says_why() -> None:
     assert zato.common.pubsub.PubSubReject is PubSubReject
-    assert PubSubReject('no such customer').msg == 'no such customer'
+    assert PubSubReject(msg='no such customer').msg == 'no such customer'
     assert not PubSubReject().retryable

@@ -15,12 +15,12 @@ import click
 from zato.cli.component import PATH, call
 from zato.cli.error import CONFLICTING_OPTIONS, INVALID_INPUT, NO_OPTIONS, CommandError
 from zato.cli.output import format_option, printable, show, table
+from zato.common.pubsub.dead_letter import REASONS
 
 _FROM_STDIN: Final = '-'
 _POLL: Final = 0.5  #: seconds
 _PAGE: Final = 1_000
 _SHOWN: Final = 120  #: characters of data in a table
-_REASONS: Final = ('max-retry', 'crash', 'expired', 'rejected', 'deleted-sub', 'hook')
 
 
 @click.command()
@@ -86,6 +86,8 @@ def browse(path: Path, queue: str, which: str, limit: int, after: str | None, fo
     show(found, format_, lambda: table(head, (_queue_row(item) for item in found['messages'])))
     if found['next'] and format_ == 'text':
         click.echo(f'There are more: --after {found["next"]}', err=True)
+    if not found['messages'] and 'topic_name' in request and format_ == 'text':
+        click.echo(f'What waits for its subscribers is in their queues: zato pubsub list {path} --topic {queue}', err=True)
 
 
 @click.command()
@@ -100,7 +102,7 @@ def clear(path: Path, queue: str) -> None:
 def _chooses(command: Any) -> Any:
     """Options that choose dead letters."""
     for option in (
-        click.option('--reason', type=click.Choice(_REASONS), help='Why they died.'),
+        click.option('--reason', type=click.Choice(REASONS), help='Why they died.'),
         click.option('--sub-id', type=int, help='Of a subscription by its ID, which may be gone.'),
         click.option('--sub-key', help='Of a subscription.'),
         click.option('--topic', 'topic_name', help='Of all subscriptions to a topic.'),

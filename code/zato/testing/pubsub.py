@@ -13,6 +13,7 @@ from zato.common.config.server_conf import PubSub as PubSubConf
 from zato.common.exception import NotAvailable
 from zato.common.pubsub import PubSubMessage
 from zato.common.pubsub.ids import MessageIDs
+from zato.common.pubsub.moments import SECOND
 from zato.common.pubsub.names import SERVICE_TOPICS, service_topic
 from zato.server.config.runtime import ConfigObject
 from zato.server.pubsub.content import as_message
@@ -164,6 +165,8 @@ class _NoRAM:
 
 
 class _NoFigures:
+    rejected = 0
+
     def add(self, publish: Publish) -> None:
         """Nobody counts."""
 
@@ -175,4 +178,4 @@ def _topic(name: str, id: int = 0) -> ConfigObject:
 
 def _shown(stored: StoredMessage, topic_name: str) -> PubSubMessage:
     topic = _topic(topic_name, stored.topic_id)
-    return as_message(Row(0, 0, 0, 0, 0, stored), _SUB_KEY, topic, int(time() * 1_000_000))
+    return as_message(Row(0, 0, 0, 0, 0, stored), _SUB_KEY, topic, int(time() * SECOND))

@@ -388,11 +388,7 @@ class LockTimeout(ZatoException):
 
 
 class PubSubReject(ZatoException):
-    """The target cannot take this message, however often it is delivered"""
-
-    def __init__(self, msg: str = '', cid: str = '') -> None:
-        """msg: why, as it is shown with the dead letter."""
-        super().__init__(cid, msg)
+    """The target cannot take this message, however often it is delivered; the text is shown with the dead letter"""
 
 
 class SerialisationError(ZatoException):

@@ -12,10 +12,11 @@ import pytest
 
 from tests.unit.pubsub.rows import row
 from zato.common.config.kinds.pubsub_subscription import PubSubSubscription
-from zato.common.exception import PubSubReject, RetryLater
+from zato.common.exception import NotTaken, PubSubReject, RetryLater
 from zato.common.pubsub import PubSubMessage
 from zato.common.pubsub.schema import upgrade_sqlite
 from zato.server.config.runtime import ConfigObject
+from zato.server.pubsub.failure import without_answer
 from zato.server.pubsub.store.interface import Fence, Publish, Row, StoredMessage
 from zato.server.pubsub.store.sqlite import SQLiteStore
 from zato.server.pubsub.task import Surroundings, Task
@@ -263,12 +264,76 @@ def test_what_takes_too_long_is_interrupted_and_tried_again(bench: Bench) -> Non
     assert len(target.calls) == 2
 
 
-def test_even_what_ends_greenlets_is_a_failure_of_the_message(bench: Bench) -> None:
+@pytest.mark.parametrize('error', [SystemExit, KeyboardInterrupt, gevent.GreenletExit, gevent.Timeout])
+def test_even_what_ends_greenlets_is_a_failure_of_the_message(bench: Bench, error: type[BaseException]) -> None:
     bench.publish('a')
-    target = Target(fail(1, SystemExit))
+    target = Target(fail(1, error))
     bench.task(target)
     until(lambda: not bench.left())
     assert len(target.calls) == 2
+
+
+@pytest.mark.parametrize('error', [SystemExit, gevent.GreenletExit])
+def test_what_ends_greenlets_in_a_hook_is_a_failure_of_the_message_too(bench: Bench, error: type[BaseException]) -> None:
+    bench.hook = FailingHook(error)
+    bench.publish('a')
+    target = Target()
+    bench.task(target)
+    until(lambda: not bench.left())
+    assert (bench.hook.calls, len(target.calls)) == (2, 1)
+
+
+def test_a_hook_that_takes_too_long_is_interrupted_and_asked_again(bench: Bench) -> None:
+    bench.hook = FailingHook(lambda: gevent.sleep(PATIENCE))
+    bench.publish('a')
+    target = Target()
+    task = bench.task(target, delivery_timeout=0.05)
+    until(lambda: not bench.left())
+    assert (bench.hook.calls, len(target.calls)) == (2, 1)
+    assert task.figures.last_error == 'TimeoutError: It took longer than 0.05 s'
+
+
+class Textless(Exception):
+    def __str__(self) -> str:
+        raise ValueError('no text')
+
+
+@pytest.mark.parametrize(
+    ('error', 'text'),
+    [
+        (Textless(), 'Textless: (making its text raised ValueError)'),
+        (ValueError('a\0b \ud800'), 'ValueError: a\\x00b \\ud800'),
+        (KeyError(), 'KeyError'),
+    ],
+    ids=['without a text', 'not storable', 'empty'],
+)
+def test_whatever_the_text_of_an_error_is_it_is_kept_and_told(
+    bench: Bench, error: Exception, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def deliver(messages: Any) -> tuple[()]:
+        raise error
+
+    bench.publish('a')
+    target = Target(deliver)
+    task = bench.task(target, delivery_max_retry=1)
+    until(lambda: not bench.left())
+    assert len(target.calls) == 1
+    assert bench.sql('SELECT error FROM ps_dead') == [(text,)]
+    assert task.figures.last_error == text
+    assert f'attempt 1): {text}; it is a dead letter' in caplog.messages[0]
+
+
+def test_what_another_system_answered_is_kept_with_the_message_and_told_nobody_else(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    error = NotTaken('the answer is 400', status_code=400, answer='bad: card 4111')
+    bench.publish('a')
+    task = bench.task(Target(fail(99, lambda: error)), delivery_max_retry=1)
+    until(lambda: not bench.left())
+    kept = bench.sql('SELECT error FROM ps_dead')[0][0]
+    assert kept == 'NotTaken: the answer is 400; it answered: bad: card 4111'
+    assert task.figures.last_error == without_answer(kept) == 'NotTaken: the answer is 400'
+    assert '4111' not in caplog.text
 
 
 def test_several_messages_are_delivered_at_once_and_those_that_are_not_taken_again(bench: Bench) -> None:
@@ -410,6 +475,35 @@ def test_urgent_messages_that_come_while_one_ends_processes_cost_no_other_its_de
     assert bench.dead() == [('killer', 'crash', 0)]
 
 
+def test_what_waits_behind_a_message_that_fails_outlives_any_number_of_crashes(bench: Bench) -> None:
+    bench.publish('fails', 'waits')
+    for epoch in range(1, 6):
+        bench.lease('me', epoch)
+        failing = Target(fail(1, lambda: RetryLater(3_600, 'busy')))
+        task = bench.task(failing, is_clean=epoch == 1, epoch=epoch)
+        until(lambda task=task: task.figures.next_attempt)  # type: ignore[misc]  # of this turn
+        task.kill()  # as if its process had ended
+    bench.sql('UPDATE ps_queue SET not_before = 0')
+    bench.lease('me', 6)
+    last = Target()
+    bench.task(last, is_clean=False, epoch=6)
+    until(lambda: not bench.left())
+    assert last.data == ['fails', 'waits']
+    assert bench.dead() == []
+
+
+def test_what_may_have_ended_a_process_and_then_fails_has_not_ended_another(bench: Bench) -> None:
+    bench.publish('a')
+    started = Target(lambda messages: gevent.sleep(3_600))  # type: ignore[func-returns-value]
+    first = bench.task(started)
+    until(lambda: started.calls)
+    first.kill()  # as if its process had ended
+    bench.lease('me', 2)
+    bench.task(Target(fail(5)), is_clean=False, epoch=2)
+    until(lambda: not bench.left())
+    assert bench.dead() == []
+
+
 def test_a_target_that_was_not_there_is_tried_as_soon_as_it_is(bench: Bench) -> None:
     bench.publish('a')
     target = Target(fail(1))
@@ -430,6 +524,20 @@ def test_what_waits_aside_comes_when_it_is_due(bench: Bench) -> None:
     task.expect(due)
     until(lambda: target.calls)
     assert task._all.now() * 1_000_000 >= due
+
+
+class FailingHook:
+    """does: the first time it is asked; what that returns is raised, if anything."""
+
+    def __init__(self, does: Callable[[], BaseException | None]) -> None:
+        self.calls = 0
+        self._does = does
+
+    def before_delivery(self, message: PubSubMessage, item: ConfigObject, cid: str) -> str:
+        self.calls += 1
+        if self.calls == 1 and (error := self._does()) is not None:
+            raise error
+        return 'deliver'
 
 
 class Hook:

@@ -127,13 +127,13 @@ def test_nobody_is_two_endpoints_and_any_number_is_nobody(config: Config) -> Non
         endpoint('h'),
         endpoint('i'),
     )
-    for settings, other in (
-        ({'security': 's'}, 'e'),
-        ({'endpoint_type': 'service', 'service': 'my.service'}, 'f'),
-        ({'endpoint_type': 'wsx', 'ws_channel_name': 'c'}, 'g'),
+    for settings, what, other in (
+        ({'security': 's'}, '`security` `s`', 'e'),
+        ({'endpoint_type': 'service', 'service': 'my.service'}, '`service` `my.service`', 'f'),
+        ({'endpoint_type': 'wsx', 'ws_channel_name': 'c'}, '`ws_channel_name` `c`', 'g'),
     ):
         text = refusal(config, endpoint('x', **settings), Conflict)
-        assert text.endswith(f'already exists, in Pub/sub endpoint `{other}`')
+        assert text == f'Pub/sub endpoint `x`: {what} already exists, in Pub/sub endpoint `{other}`'
 
 
 def test_the_type_of_an_endpoint_stays_what_it_is(config: Config) -> None:
@@ -179,7 +179,7 @@ def test_a_key_that_is_given_is_one(config: Config, key: str) -> None:
 def test_no_two_subscriptions_have_the_same_key_or_are_of_the_same_endpoint_to_the_same_topic(config: Config) -> None:
     config.apply(topic(), topic('/b'), endpoint(), subscription(sub_key='zpsk.rest.1'))
     text = refusal(config, subscription('t'), Conflict)
-    assert text.endswith('already exist together, in Subscription `s`')
+    assert text == 'Subscription `t`: `topic` `/a` and `endpoint` `e` already exist together, in Subscription `s`'
     text = refusal(config, subscription('t', topic='/b', sub_key='zpsk.rest.1'), Conflict)
     assert text == 'Subscription `t`: `sub_key` `zpsk.rest.1` already exists, in Subscription `s`'
 

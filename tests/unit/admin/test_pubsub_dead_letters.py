@@ -76,7 +76,7 @@ def test_what_is_no_filter_is_none(pages: Pages) -> None:
 
 
 def test_the_own_queue_of_a_topic_has_dead_letters_too(pages: Pages) -> None:
-    know(pages, found=[letter(sub_id=-3, sub_key='', is_subscribed=False, reason='expired')])
+    know(pages, found=[letter(sub_id=-3, sub_key='', is_subscribed=False, reason='deleted-sub')])
     pages.cluster.answers[service('get-count-list')] = [count(-3, sub_key='', is_subscribed=False)]
     text = text_of(pages)
     assert '(the topic itself)' in text

@@ -15,7 +15,7 @@ from zato.common.config.kinds.pubsub_topic import PubSubTopic
 from zato.common.exception import BadRequest, NotFound
 from zato.common.odb.lease import LeaseState
 from zato.server.admin_api import pubsub_state
-from zato.server.admin_api.pubsub_request import iso, next_place, text_of
+from zato.server.admin_api.pubsub_request import next_place, text_of
 from zato.server.config.runtime import ConfigObject
 from zato.server.pubsub.copies import Destination
 from zato.server.pubsub.dead import Chosen
@@ -166,11 +166,6 @@ def test_of_one_message_there_is_all_of_the_data(registry: Registry) -> None:
 )
 def test_data_is_text_if_it_can_be(data: bytes, is_cut: bool, text: str, encoding: str) -> None:
     assert text_of(data, is_cut=is_cut) == (text, encoding)
-
-
-def test_times_that_no_calendar_has_are_the_last_one() -> None:
-    assert iso(2**62).startswith('9999-12-31')
-    assert iso(0) == ''
 
 
 def test_what_is_edited_is_of_the_form_that_it_was(registry: Registry) -> None:

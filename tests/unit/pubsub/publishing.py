@@ -8,7 +8,6 @@ from typing import Any, cast
 from tests.unit.pubsub.registered import Registered, endpoint, subscription, topic
 from tests.unit.pubsub.stores import FakeStore
 from zato.common.alarm import Alarms
-from zato.common.alarm import Alarms
 from zato.common.pubsub import PubSubMessage
 from zato.common.pubsub.ids import MessageIDs
 from zato.server.config.runtime import ConfigObject
@@ -42,6 +41,8 @@ class Hook:
 
 class Told:
     """Those who are told of what was published."""
+
+    rejected = 0
 
     def __init__(self) -> None:
         self.all: list[Publish] = []

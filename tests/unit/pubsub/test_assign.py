@@ -13,8 +13,8 @@ from gevent.event import Event
 from tests.support.assigned import Cluster
 from tests.support.leases import MemoryLeases
 from zato.common.odb.lease import Lease, LeaseState
-from zato.server.pubsub.assign import TTL, lease_name
-from zato.server.pubsub.members import worker_lease_name
+from zato.server.pubsub.assign import TTL
+from zato.server.pubsub.lease_names import lease_name, worker_lease_name
 from zato.server.pubsub.placement import Placement
 
 PATIENCE = 5.0

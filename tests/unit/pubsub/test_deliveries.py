@@ -235,3 +235,48 @@ def test_a_task_that_failed_and_lost_its_lease_does_not_begin_again(bench: Bench
     bench.deliveries.on_lost(3)
     gevent.sleep(0.005)
     assert FakeTask.made == [old]
+
+
+def test_a_task_that_is_let_go_of_while_it_is_replaced_stays_away(bench: Bench) -> None:
+    old = bench.claim()
+    old.may_stop.clear()
+    bench.deliveries.restart(bench.item())
+    gevent.sleep(0)
+    releasing = gevent.spawn(bench.deliveries.on_release, 3)
+    gevent.sleep(0)
+    old.may_stop.set()
+    releasing.get(timeout=10)
+    gevent.sleep(0.002)
+    assert FakeTask.made == [old]
+    assert bench.deliveries.states() == {}
+
+
+def test_what_is_paused_is_not_begun_anew_until_it_is_resumed(bench: Bench) -> None:
+    old = bench.claim()
+    bench.registered.put(notified(version=2, is_paused=True))
+    bench.deliveries.restart(bench.item())
+    until(lambda: ('stop', 7) in old.told)
+    gevent.sleep(0.002)
+    assert FakeTask.made == [old]
+    bench.registered.put(notified(version=3))
+    bench.deliveries.restart(bench.item())
+    until(lambda: len(FakeTask.made) == 2)
+    assert FakeTask.made[1].fence == old.fence
+
+
+def test_what_was_not_there_when_it_was_claimed_is_delivered_once_it_is(bench: Bench) -> None:
+    bench.registered.put(gone=[3])
+    bench.deliveries.on_claimed(3, LEASE, is_clean=False)
+    bench.registered.put(notified(version=2))
+    bench.deliveries.restart(bench.item())
+    assert [(task.fence, task.is_clean, task.told) for task in FakeTask.made] == [(Fence(3, 'me', 5), False, ['start'])]
+
+
+@pytest.mark.parametrize('end', ['on_lost', 'on_release'])
+def test_what_was_not_there_when_it_was_claimed_is_not_delivered_under_a_lease_that_is_gone(bench: Bench, end: str) -> None:
+    bench.registered.put(gone=[3])
+    bench.deliveries.on_claimed(3, LEASE, is_clean=True)
+    getattr(bench.deliveries, end)(3)
+    bench.registered.put(notified(version=2))
+    bench.deliveries.restart(bench.item())
+    assert FakeTask.made == []

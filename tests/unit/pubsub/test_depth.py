@@ -11,7 +11,6 @@ from gevent.event import Event
 from tests.unit.pubsub.rows import stored
 from tests.unit.pubsub.topics import topic
 from zato.common.alarm import Alarms
-from zato.common.alarm import Alarms
 from zato.common.exception import StoreUnavailable, TopicFull
 from zato.common.odb.database import ODBUnavailable
 from zato.server.pubsub import depth as module

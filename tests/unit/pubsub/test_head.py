@@ -77,6 +77,17 @@ def test_much_data_is_left_in_the_store_but_for_one_message() -> None:
     assert seqs(head) == [1]
 
 
+def test_as_much_data_as_there_may_be_is_enough_however_few_messages_it_is() -> None:
+    head = Head(most_bytes=10)
+    head.replace([row(1, size=8), row(2, size=8)], is_all=False)
+    assert not head.needs_more
+    head.take(list(head))
+    assert head.needs_more
+    assert head.taken_bytes == 16
+    head.settled([(4, 1)])
+    assert head.taken_bytes == 8
+
+
 def test_what_is_put_back_is_in_its_place() -> None:
     head = Head()
     rows = [row(1), row(2)]

@@ -37,11 +37,11 @@ def lines(conf: Path, name: str) -> list[str]:
     return [line.rpartition(' - ')[2] for line in found]
 
 
-def test_publish_subscribe_has_a_file_of_its_own(conf: Path) -> None:
+def test_publish_subscribe_has_a_file_of_its_own_and_is_in_the_one_that_people_tail(conf: Path) -> None:
     configure(conf, conf.parent, to_stdout=False)
     logging.getLogger('zato.pubsub').info('delivered')
     logging.getLogger('zato.server').info('started')
-    assert (lines(conf, 'pubsub.log'), lines(conf, 'server.log')) == (['delivered'], ['started'])
+    assert (lines(conf, 'pubsub.log'), lines(conf, 'server.log')) == (['delivered'], ['delivered', 'started'])
 
 
 def test_servers_whose_file_does_not_say_where_log_it_with_the_rest(conf: Path) -> None:

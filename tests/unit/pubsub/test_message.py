@@ -141,8 +141,9 @@ def test_expiration_is_in_milliseconds_after_the_publication() -> None:
     assert message.expiration == NEVER_EXPIRES
 
 
-def test_a_time_that_no_calendar_has_is_shown_as_the_last_one() -> None:
+def test_a_time_that_no_calendar_has_is_shown_as_the_last_or_first_one() -> None:
     assert sample(expires_at=10**18).expiration_time_iso == '9999-12-31T23:59:59.999999'
+    assert sample(ext_published_at=-(10**18)).ext_pub_time_iso == '0001-01-01T00:00:00.000000'
 
 
 def test_what_no_message_has_is_an_error_when_it_is_given() -> None:

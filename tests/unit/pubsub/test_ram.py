@@ -288,3 +288,17 @@ def test_what_is_in_memory_as_its_subscription_goes_or_the_worker_stops_is_lost_
         '1 message(s) to s3 were lost: they were in memory only',
     ]
     assert bench.target.seen == []
+
+
+def test_even_what_ends_greenlets_is_a_failure_of_the_message(bench: Bench) -> None:
+    errors = [gevent.GreenletExit(), SystemExit()]
+
+    def answer(message: PubSubMessage) -> tuple[()]:
+        if errors:
+            raise errors.pop()
+        return ()
+
+    bench.target.answer = answer
+    bench.put(1, 2)
+    until(lambda: bench.depth() == 0)
+    assert ids(bench.target.seen) == [1, 1, 1, 2]

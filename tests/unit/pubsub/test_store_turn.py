@@ -35,7 +35,7 @@ def ack() -> Ack:
     return Ack(Fence(1, 'me', 1), [])
 
 
-def test_what_is_not_at_fault_is_written_in_its_order() -> None:
+def test_what_is_not_at_fault_is_written_in_its_order(caplog: pytest.LogCaptureFixture) -> None:
     operations = publishes(100)
     bad = operations[17], operations[18], operations[99]
     transactions = Transactions({operation: ValueError('mine') for operation in bad})
@@ -44,6 +44,7 @@ def test_what_is_not_at_fault_is_written_in_its_order() -> None:
     assert [type(operation.error) for operation in bad] == [BadRequest] * 3
     assert all(operation.error is None for operation in transactions.written)
     assert transactions.attempts < 50
+    assert caplog.messages == ['Publish of messages cannot be carried out: ValueError: mine'] * 3
 
 
 def test_an_error_of_ours_is_told_as_it_is() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from threading import Event
 
 import gevent
 import pytest
@@ -154,6 +155,27 @@ def test_a_stop_carries_out_what_was_put_and_takes_nothing_more(writer: Writer, 
     with pytest.raises(StoreUnavailable, match='stops'):
         writer.run(publish())
     writer.stop()
+
+
+def test_a_stop_waits_for_what_was_put_though_others_before_it_are_not_wanted_any_more() -> None:
+    last = publish(3)
+    store = FakeStore(lambda operation: Event().wait(0.05) if operation is last else None)
+    writer = Writer(store)
+    writer.start()
+    store.free.clear()
+    writer.put(publish(1))
+    until(store.began.is_set)
+    unwanted = publish(2)
+    unwanted.is_wanted = False
+    writer.put(unwanted)
+    gevent.sleep(0)
+    stopping = gevent.spawn(writer.stop)
+    gevent.sleep(0)
+    writer.put(last)
+    gevent.sleep(0)
+    store.free.set()
+    stopping.get(timeout=10)
+    assert not store.is_open
 
 
 def test_the_event_loop_goes_on_while_the_store_blocks(writer: Writer, store: FakeStore) -> None:

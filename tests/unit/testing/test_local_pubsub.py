@@ -90,7 +90,7 @@ def test_topics_are_there_and_services_have_to_be(zato: LocalServer) -> None:
     zato.fake_service('crm.update')
     run(zato, lambda self: [self.pubsub.publish(name, 'x') for name in ('/orders/new', 'crm.update', '/orders/new')])
     assert [each.name for each in zato.published] == ['/orders/new', 'crm.update', '/orders/new']
-    with pytest.raises(Forbidden, match='There is no topic and no service `crm.delete`'):
+    with pytest.raises(Forbidden, match=r'There is no topic and no service `crm\.delete`'):
         run(zato, lambda self: self.pubsub.publish('crm.delete', 'x'))
     assert run(zato, lambda self: [self.pubsub.has_topic_by_name(name) for name in ('/orders/new', '/other')]) == [
         True,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Collection, Iterator
-from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Final
+
+from zato.common.pubsub.moments import MILLISECOND, SECOND, iso
 
 DEFAULT_PRIORITY: Final = 5
 MIN_PRIORITY: Final = 1
@@ -18,10 +19,6 @@ NEVER_EXPIRES: Final = 2_147_483_647_000
 TEXT: Final = 'text/plain'
 JSON: Final = 'application/json'
 
-_MILLISECOND: Final = 1_000  #: microseconds
-_SECOND: Final = 1_000_000
-_START: Final = datetime(1970, 1, 1)
-_LAST: Final = (datetime.max - _START) // timedelta(microseconds=1)
 _PREFIX: Final = 2048  #: characters
 _SHORT_PREFIX: Final = 64
 
@@ -173,11 +170,11 @@ class PubSubMessage:
     def expiration(self) -> int:
         if not self.expires_at:
             return NEVER_EXPIRES
-        return min((self.expires_at - self.published_at) // _MILLISECOND, NEVER_EXPIRES)
+        return min((self.expires_at - self.published_at) // MILLISECOND, NEVER_EXPIRES)
 
     @expiration.setter
     def expiration(self, value: int) -> None:
-        self.expires_at = self.published_at + value * _MILLISECOND if value < NEVER_EXPIRES else 0
+        self.expires_at = self.published_at + value * MILLISECOND if value < NEVER_EXPIRES else 0
 
     @property
     def pub_time(self) -> float | None:
@@ -197,19 +194,19 @@ class PubSubMessage:
 
     @property
     def pub_time_iso(self) -> str:
-        return _iso(self.published_at)
+        return iso(self.published_at)
 
     @property
     def ext_pub_time_iso(self) -> str:
-        return _iso(self.ext_published_at)
+        return iso(self.ext_published_at)
 
     @property
     def recv_time_iso(self) -> str:
-        return _iso(self.received_at)
+        return iso(self.received_at)
 
     @property
     def expiration_time_iso(self) -> str:
-        return _iso(self._shown_end())
+        return iso(self._shown_end())
 
     @property
     def data_prefix(self) -> str:
@@ -301,7 +298,7 @@ class PubSubMessage:
         return found
 
     def _shown_end(self) -> int:
-        return self.expires_at or (self.published_at and self.published_at + NEVER_EXPIRES * _MILLISECOND)
+        return self.expires_at or (self.published_at and self.published_at + NEVER_EXPIRES * MILLISECOND)
 
     def _text(self, length: int | None = None) -> str:
         """length: characters, None for all of them."""
@@ -323,13 +320,7 @@ def _json(value: Any) -> str:
 
 
 def _seconds(at: int) -> float | None:
-    return at / _SECOND if at else None
-
-
-def _iso(at: int) -> str:
-    if not at:
-        return ''
-    return (_START + timedelta(microseconds=min(at, _LAST))).isoformat(timespec='microseconds')
+    return at / SECOND if at else None
 
 
 def _bytes_as_text(data: bytes) -> dict[str, str]:

@@ -12,8 +12,9 @@ from zato.common.config.kind import Role
 from zato.common.config.kinds.pubsub_subscription import PULL
 from zato.common.exception import BadRequest, NotFound
 from zato.server.admin_api.context import AdminService
-from zato.server.admin_api.pubsub_client import OPTIONS, delete_subscription
+from zato.server.admin_api.pubsub_client import OPTIONS
 from zato.server.config.runtime import ConfigObject
+from zato.server.pubsub.automatic import unsubscribe
 from zato.server.pubsub.pull import MOST
 
 _VISIBILITY: Final = 30.0  #: seconds
@@ -107,7 +108,7 @@ class Unsubscribe(SubscriptionService):
     role: ClassVar[Role] = 'admin'
 
     def handle(self) -> None:
-        delete_subscription(self.context.configuration, self.subscription(self.require('sub_key')), self.actor)
+        unsubscribe(self.context.configuration, self.subscription(self.require('sub_key')), self.actor)
         self.response.payload = {}
 
 

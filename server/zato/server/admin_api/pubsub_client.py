@@ -10,39 +10,18 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from zato.common.config.field import shown
-from zato.common.config.kind import find_kind
 from zato.common.config.kinds.pubsub_subscription import PULL
-from zato.common.exception import BadRequest, Forbidden, NotFound
+from zato.common.exception import BadRequest, Forbidden
 from zato.common.pubsub.ids import MESSAGE
 from zato.server.admin_api.context import ContextService
 from zato.server.config.runtime import ConfigObject
-from zato.server.propagate.change import make_change
-from zato.server.propagate.configuration import Configuration
 from zato.server.propagate.ledger import Actor
-from zato.server.pubsub.automatic import subscribe
+from zato.server.pubsub import draft
+from zato.server.pubsub.automatic import subscribe, unsubscribe
 from zato.server.pubsub.pull import MOST
-from zato.server.pubsub.registry import SUBSCRIPTION
 
 #: Keys beside `data` that say something of a message. Others are ignored.
-OPTIONS: Final = frozenset(
-    {
-        'msg_id',
-        'priority',
-        'expiration',
-        'mime_type',
-        'correl_id',
-        'in_reply_to',
-        'ext_client_id',
-        'group_id',
-        'position_in_group',
-        'ext_pub_time',
-        'reply_to_sk',
-        'deliver_to_sk',
-        'user_ctx',
-        'has_gd',
-        'deliver_after',
-    }
-)
+OPTIONS: Final = draft.OPTIONS - {'cid', 'zato_ctx'}
 
 _IDEMPOTENCY_KEY: Final = b'idempotency-key'
 _LONGEST_KEY: Final = 255  #: bytes
@@ -167,17 +146,8 @@ class SubscribeService(ClientService):
         topic = self.readable(self.topic_name(), endpoint)
         found = self.context.pubsub.registry.find_subscription(topic.id, endpoint.id)
         if found is not None:
-            delete_subscription(self.context.configuration, found, _actor(endpoint))
+            unsubscribe(self.context.configuration, found, _actor(endpoint))
         self.response.payload = {}
-
-
-def delete_subscription(configuration: Configuration, subscription: ConfigObject, actor: Actor) -> None:
-    """Without effect if it is gone already. Raises ODBUnavailable."""
-    change = make_change('delete', find_kind(SUBSCRIPTION), {'id': subscription.id})
-    try:
-        configuration.apply([change], actor, is_system=True)
-    except NotFound:
-        pass  # another worker did the same
 
 
 def _actor(endpoint: ConfigObject) -> Actor:

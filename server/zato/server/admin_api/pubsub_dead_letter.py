@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable
-from typing import Any, ClassVar, Final, get_args
+from typing import Any, ClassVar, Final
 
 from zato.common.config.field import is_id, shown
 from zato.common.config.kind import Role
 from zato.common.exception import BadRequest
-from zato.server.admin_api.pubsub_request import PAGE, PubSubService, bounded, iso, next_place, text_of
+from zato.common.pubsub.dead_letter import REASONS
+from zato.common.pubsub.moments import iso
+from zato.server.admin_api.pubsub_request import PAGE, PubSubService, bounded, next_place, text_of
 from zato.server.pubsub.dead import MOST_COUNTED, Chosen, Letter
 from zato.server.pubsub.listed import PREFIX, Listed
-from zato.server.pubsub.store.interface import Reason
 
 logger = logging.getLogger('zato.pubsub')
 
@@ -29,8 +30,8 @@ class DeadLetterService(PubSubService):
     def chosen(self) -> Chosen:
         """Raises BadRequest, NotFound."""
         reason = str(self.request.input.get('reason') or '')
-        if reason and reason not in get_args(Reason):
-            rule = f'`reason` must be one of: {", ".join(get_args(Reason))}'
+        if reason and reason not in REASONS:
+            rule = f'`reason` must be one of: {", ".join(REASONS)}'
             raise BadRequest(self.cid, f'{rule}; got {shown(reason)}', needs_msg=True)
         return Chosen(self._topic_id(), self._sub_id(), reason)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from time import time
 from typing import Any, Final
 
 from zato.common.config.field import shown
 from zato.common.exception import BadRequest, NotFound
+from zato.common.pubsub.moments import SECOND, iso
 from zato.common.pubsub.names import INTERNAL_ENDPOINT
 from zato.server.admin_api.context import AdminService
 from zato.server.config.runtime import ConfigObject
@@ -21,8 +21,6 @@ from zato.server.pubsub.store.interface import HIGHEST
 MOST_IN_PAGE: Final = 1_000
 PAGE: Final = 50
 
-_START: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST: Final = (datetime.max.replace(tzinfo=UTC) - _START) // timedelta(microseconds=1)
 _SHOWN_OF_META: Final = ('correl_id', 'in_reply_to', 'ext_client_id', 'group_id')
 
 
@@ -108,7 +106,7 @@ class PubSubService(AdminService):
 
     def shown(self, messages: Iterable[Listed]) -> list[dict[str, Any]]:
         """As answers have them."""
-        now = int(time() * 1_000_000)
+        now = int(time() * SECOND)
         return [self._shown(message, now) for message in messages]
 
     def endpoint_name(self, id: int) -> str:
@@ -170,13 +168,6 @@ def text_of(data: bytes, *, is_cut: bool) -> tuple[str, str]:
         except UnicodeDecodeError:
             pass
     return b64encode(data).decode(), 'base64'
-
-
-def iso(at: int) -> str:
-    """at: microseconds since 1970, 0 for none. UTC, without a zone."""
-    if not at:
-        return ''
-    return (_START + timedelta(microseconds=min(at, _LAST))).replace(tzinfo=None).isoformat(timespec='microseconds')
 
 
 def next_place(key: Sequence[int]) -> str:

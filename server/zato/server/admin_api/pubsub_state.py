@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from zato.common.config.kind import Role, kinds
+from zato.common.config.kind import Role
 from zato.common.config.kinds.pubsub_subscription import NOTIFY
-from zato.common.config.stored import StoredObject, with_defaults
-from zato.server.admin_api.pubsub_request import PubSubService, bounded, iso
+from zato.common.pubsub.moments import iso
+from zato.server.admin_api.pubsub_request import PubSubService, bounded
 from zato.server.config.runtime import ConfigObject
 from zato.server.propagate.presence import Peer, live_workers
 from zato.server.pubsub.administration import TaskState
-from zato.server.pubsub.assign import lease_name
+from zato.server.pubsub.failure import without_answer
 from zato.server.pubsub.figures import MOST_COUNTED, QueueFigures, TopicFigures
-from zato.server.pubsub.registry import SUBSCRIPTION
+from zato.server.pubsub.lease_names import lease_name
+from zato.server.pubsub.registry import SUBSCRIPTION, as_stored
 
 
 class GetTopicStates(PubSubService):
@@ -84,7 +85,7 @@ class GetSubscriptionStates(PubSubService):
         up = {item.id: item for item in self.administration.registry.subscriptions()}
         stored = self.context.objects.stored
         down = (stored[id] for id in self.context.objects.down if stored[id].kind == SUBSCRIPTION)
-        every = {**{item.id: _as_stored(item) for item in down}, **up}
+        every = {**{item.id: as_stored(item) for item in down}, **up}
         ids = self.ids()
         if ids is not None:
             return [every[id] for id in ids if id in every]
@@ -134,15 +135,6 @@ class GetSubscriptionStates(PubSubService):
         }
 
 
-def _as_stored(item: StoredObject) -> ConfigObject:
-    """Of one that is down: variables are not filled in."""
-    kind = kinds()[item.kind]
-    settings = kind.settings(**with_defaults(kind, item.settings))
-    return ConfigObject(
-        id=item.id, kind=item.kind, name=item.name, is_active=item.is_active, version=item.version, settings=settings
-    )
-
-
 def _of_queues(figures: list[QueueFigures]) -> Mapping[str, Any]:
     depth = max(one.depth for one in figures)
     dead = sum(one.dead for one in figures)
@@ -153,7 +145,7 @@ def _of_task(task: TaskState | None, figures: QueueFigures) -> Mapping[str, Any]
     """What is not known of a task in another server is None; the tables know of attempts in any case."""
     known = task or {}
     return {
-        'error': known.get('error') or figures.error,
+        'error': known.get('error') or without_answer(figures.error),
         'in_flight': known.get('in_flight'),
         'next_attempt': iso(known.get('next_attempt') or (figures.not_before if figures.not_before > figures.now else 0)),
         'attempts': max(known.get('attempts') or 0, figures.attempts),

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from zato.common.config.field import shown
 from zato.common.config.kind import Role, kinds
 from zato.common.exception import BadRequest
+from zato.common.pubsub.moments import SECOND
 from zato.server.admin_api.pubsub_request import PubSubService
 from zato.server.propagate.change import make_change
 from zato.server.pubsub.registry import SUBSCRIPTION
 
 logger = logging.getLogger('zato.pubsub')
-
-_SECOND: Final = 1_000_000  #: microseconds
 
 
 class Pause(PubSubService):
@@ -76,7 +75,7 @@ class Reset(PubSubService):
         try:
             found = datetime.fromisoformat(str(raw))
             found = found.replace(tzinfo=UTC) if found.tzinfo is None else found
-            return max(1, int(found.timestamp() * _SECOND))
+            return max(1, int(found.timestamp() * SECOND))
         except (ValueError, OverflowError):
             text = f'`time` must be a time such as 2026-05-01T10:00:00, in UTC; got {shown(raw)}'
             raise BadRequest(self.cid, text, needs_msg=True) from None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import gevent
 from sqlalchemy import Connection, select, text
@@ -207,6 +207,16 @@ class PubSubOfWorker:
         if self.odb is not self._config_odb:
             self.odb.close()
 
+    def as_dict(self) -> dict[str, Any]:
+        """What `zato info` shows: since the worker began, and of its latest commits."""
+        states = self.deliveries.states().values()
+        return {
+            **self._published.as_dict(),
+            **self.writer.commits.as_dict(),
+            'subscriptions': len(states),
+            **{name: sum(state[name] for state in states) for name in ('delivered', 'failed', 'expired', 'in_flight')},
+        }
+
     def loops(self) -> list[Loop]:
         """What goes on in the background; they are not started."""
         return [
@@ -244,6 +254,7 @@ class PubSubOfWorker:
 
     def subscribed(self, item: ConfigObject) -> None:
         self._ram.changed(item)
+        self.deliveries.restart(item)
         if self._is_started:
             self.pokes.changed(self._subs.ensure([_row_of(item)]))
             self.assignment.wake()

@@ -200,6 +200,7 @@ class Worker:
             'ibm_mq': self._settings.conf.component_enabled.ibm_mq,
             'applied_event': self._propagation.follower.progress.applied,
             'objects': len(self._objects),
+            'pubsub': self._pubsub.as_dict(),
             'modules': self._deployment.applier.as_list(),
             'alarms': self.alarms.as_list(),
         }

@@ -58,22 +58,32 @@ def check_keys(plan: Plan, connection: Connection) -> list[dict[str, Any]]:
                 continue  # there may be any number without
             key = key_of(kind, names, item.settings)
             if key in found:
-                _refuse_key(plan, item, names, plan.objects[found[key]].name)
+                _refuse_key(plan, connection, item, names, plan.objects[found[key]].name)
             found[key] = item.id
     for key, owner in objects.owners_of_keys(connection, [digest for _, _, digest in found]).items():
         if key in found and owner not in plan.before:
             item = plan.objects[found[key]]
-            _refuse_key(plan, item, tuple(key[1].split(',')), objects.names_of(connection, [owner])[owner][1])
+            _refuse_key(plan, connection, item, tuple(key[1].split(',')), objects.names_of(connection, [owner])[owner][1])
     return [
         {'kind': kind, 'fields': names, 'digest': digest, 'object_id': id} for (kind, names, digest), id in found.items()
     ]
 
 
-def _refuse_key(plan: Plan, item: StoredObject, names: Sequence[str], other: str) -> None:
+def _refuse_key(plan: Plan, connection: Connection, item: StoredObject, names: Sequence[str], other: str) -> None:
     kind = kinds()[item.kind]
-    values = ' and '.join(f'`{name}` {shown(item.settings.get(name, ""))}' for name in names)
+    values = ' and '.join(f'`{name}` {shown(_as_given(plan, connection, item, name))}' for name in names)
     verb = 'already exist together' if len(names) > 1 else 'already exists'
     plan.problem(item, f'{values} {verb}, in {kind.title(other)}', Conflict, key=names[0])
+
+
+def _as_given(plan: Plan, connection: Connection, item: StoredObject, name: str) -> Any:
+    """The value of a setting; of one that refers to another object, that object's name."""
+    value = item.settings.get(name, '')
+    target = dict(references_of(kinds()[item.kind], item.settings)).get(name)
+    if target is None:
+        return value
+    known = plan.objects.get(target)
+    return known.name if known is not None else objects.names_of(connection, [target])[target][1]
 
 
 def key_of(kind: Kind, names: Sequence[str], settings: Mapping[str, Any]) -> tuple[str, str, str]:

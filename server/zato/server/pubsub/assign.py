@@ -27,8 +27,8 @@ from zato.common.odb.database import ODBUnavailable
 from zato.common.odb.lease import Lease, Leases, LeaseState, Taken
 from zato.server.config.cooperation import Slices
 from zato.server.propagate.presence import Peer
-from zato.server.pubsub.members import PREFIX as WORKER_PREFIX
-from zato.server.pubsub.members import Members, Others, worker_lease_name
+from zato.server.pubsub.lease_names import WORKERS, lease_name, worker_lease_name
+from zato.server.pubsub.members import Members, Others
 
 logger = logging.getLogger('zato.pubsub')
 
@@ -36,13 +36,7 @@ TTL = 12.0  #: seconds that a lease is held without being renewed
 _TICK = 0.3  #: seconds between looks whether anything is due, or a worker of this host has ended
 _REST = 0.02  #: seconds between two ticks at least, however often it is woken
 _LAST_WORD = 2.0  #: seconds that the store has to take note of what is let go when the time to stop is over
-_PREFIX = 'pubsub:'
 _PRUNE_FIRST, _PRUNE_EVERY, _PRUNE_AGE = 60.0, 3_600.0, 3_600.0
-
-
-def lease_name(sub_id: int) -> str:
-    """Of the lease that the delivery of a subscription is held by."""
-    return f'{_PREFIX}{sub_id}'
 
 
 class Tasks(Protocol):
@@ -297,7 +291,7 @@ class Assignment:
         now = self._clock.monotonic()
         if now >= self._prune_at and not self._is_away:
             self._prune_at = now + _PRUNE_EVERY
-            self._leases.prune(WORKER_PREFIX, _PRUNE_AGE)
+            self._leases.prune(WORKERS, _PRUNE_AGE)
 
     # One subscription
 
@@ -306,7 +300,7 @@ class Assignment:
         try:
             self._tasks.on_claimed(sub_id, taken.lease, is_clean=self._is_clean(taken))
         except Exception:
-            logger.exception('Subscription %d: its delivery did not begin', sub_id, extra=_action('claim-failed'))
+            logger.exception('Subscription %d: its delivery did not begin', sub_id, extra=_action('claim_failed'))
             held.is_finished = True
             self._free_since[sub_id] = self._clock.monotonic() + self._grace
 
@@ -323,7 +317,7 @@ class Assignment:
         try:
             self._tasks.on_release(sub_id)
         except Exception:
-            logger.exception('Subscription %d: its delivery did not end well', sub_id, extra=_action('release-failed'))
+            logger.exception('Subscription %d: its delivery did not end well', sub_id, extra=_action('release_failed'))
         held.is_finished = True
         self._woken.set()
 
@@ -336,14 +330,14 @@ class Assignment:
         try:
             self._tasks.on_lost(sub_id)
         except Exception:
-            logger.exception('Subscription %d: its delivery did not stop', sub_id, extra=_action('loss-failed'))
+            logger.exception('Subscription %d: its delivery did not stop', sub_id, extra=_action('loss_failed'))
 
     # The store away, and the end
 
     def _missed(self, e: Exception) -> None:
         if not self._is_away:
             text = 'Subscriptions stay where they are, for %.0f s at most, since it is not known who delivers them: %s'
-            logger.warning(text, max(0.0, self._until - self._clock.monotonic()), e, extra=_action('leases-away'))
+            logger.warning(text, max(0.0, self._until - self._clock.monotonic()), e, extra=_action('leases_away'))
         self._is_away = True
         self._look_at = 0.0
 
@@ -352,7 +346,7 @@ class Assignment:
             self._is_away = False
             self._settled_at = self._clock.monotonic() + self._often
             self._trusted_at = self._settled_at + self._ttl
-            logger.info('It is known again who delivers which subscription', extra=_action('leases-back'))
+            logger.info('It is known again who delivers which subscription', extra=_action('leases_back'))
 
     def _drop_rest(self) -> None:
         """What could not be let go of in time."""
@@ -377,7 +371,7 @@ class Assignment:
             try:
                 self.tick()
             except Exception:
-                logger.exception('It was not looked who delivers which subscription', extra=_action('tick-failed'))
+                logger.exception('It was not looked who delivers which subscription', extra=_action('tick_failed'))
             self._ended.wait(_REST)
             self._woken.wait(_TICK)
 

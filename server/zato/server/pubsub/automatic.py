@@ -1,4 +1,4 @@
-"""Topics, endpoints and subscriptions that appear by themselves: as a service is published to, as a client subscribes.
+"""Topics, endpoints and subscriptions that come and go by themselves: as a service is published to, as a client subscribes.
 
 Workers may make the same at once: one of them succeeds, and the others find what it made.
 """
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from zato.common.config.kind import find_kind
 from zato.common.config.kinds.pubsub_endpoint import SERVICE
-from zato.common.exception import Conflict, ServiceUnavailable
+from zato.common.exception import Conflict, NotFound, ServiceUnavailable
 from zato.common.pubsub.ids import new_sub_key
 from zato.common.pubsub.names import service_endpoint, service_topic
 from zato.server.config.runtime import ConfigObject
@@ -58,6 +58,15 @@ def subscribe(
 
     title = f'The subscription of endpoint {endpoint.name} to topic {topic.name}'
     return find() or _make(configuration, registry, find, changes, title, actor=actor)
+
+
+def unsubscribe(configuration: Configuration, subscription: ConfigObject, actor: Actor) -> None:
+    """What it has not delivered becomes dead letters. Without effect if it is gone already. Raises ODBUnavailable."""
+    change = make_change('delete', find_kind(SUBSCRIPTION), {'id': subscription.id})
+    try:
+        configuration.apply([change], actor, is_system=True)
+    except NotFound:
+        pass  # another worker did the same
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,16 +47,16 @@ def next_apart(rows: Iterable[Row], now: int, busy: Collection[str], *, blocks: 
 
 
 def suspects(rows: Iterable[Row], now: int, most: int) -> list[Row]:
-    """Of which the last holder may have died. It had `most` on their way at most.
+    """Of which the last holder may have died without its being noted. It had `most` on their way at most.
 
-    What was suspected before is delivered alone, in its turn, so that nothing after the first of these was on its way.
+    What was suspected before is delivered alone, in its turn, which is noted first: nothing after it was on its way.
     """
     found: list[Row] = []
     for row in rows:
-        if len(found) < most and row.not_before <= now:
+        if row.crashes or len(found) >= most:
+            break
+        if row.not_before <= now:
             found.append(row)
-            if row.crashes:
-                break
     return found
 
 

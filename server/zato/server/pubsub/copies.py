@@ -8,7 +8,9 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from zato.server.pubsub.messages import AT_ONCE, SECOND, MessageTables
+from zato.common.pubsub.moments import SECOND
+from zato.server.pubsub.messages import AT_ONCE, MessageTables
+from zato.server.pubsub.store.interface import HIGHEST
 
 _QUEUE: Final = (
     'INSERT INTO ps_queue (sub_id, rank, seq, attempts, crashes, not_before) VALUES (:sub_id, :rank, :seq, 0, 0, 0)'
@@ -81,7 +83,7 @@ class Copies:
     def _ranks(self, connection: Connection, seqs: Collection[int]) -> dict[int, int]:
         tables = self._tables
         sql = f'SELECT seq, priority FROM ps_msg WHERE {tables.among("seq", "seqs")}'
-        return {row.seq: 9 - row.priority for row in tables.rows(connection, sql, seqs=seqs)}
+        return {row.seq: HIGHEST - row.priority for row in tables.rows(connection, sql, seqs=seqs)}
 
 
 class Moves:
@@ -97,7 +99,7 @@ class Moves:
 
         def work(connection: Connection) -> tuple[int, list[int]]:
             tables = self._tables
-            find = """SELECT m.seq FROM ps_msg m JOIN ps_queue q ON q.sub_id = :sub_id AND q.rank = 9 - m.priority
+            find = f"""SELECT m.seq FROM ps_msg m JOIN ps_queue q ON q.sub_id = :sub_id AND q.rank = {HIGHEST} - m.priority
                 AND q.seq = m.seq WHERE m.msg_id = :id"""
             found = [tables.value(connection, find, sub_id=sub_id, id=id) for id in msg_ids]
             return self._move(connection, sub_id, sorted({seq for seq in found if seq is not None}), to, is_copy=is_copy)
@@ -107,9 +109,7 @@ class Moves:
     def move_all(self, sub_id: int, to: Destination, *, is_copy: bool) -> int:
         """All that wait in a queue now, in the order of delivery. Returns how many."""
         total, after = 0, (-1, -1)
-        until = self._tables.read(
-            self._tables.last_seq
-        )  # what is published meanwhile stays, also if it is copied there itself
+        until = self._tables.read(self._tables.last_seq)  # what is published meanwhile stays, also what is copied there
         find = f"""SELECT rank, seq FROM ps_queue WHERE sub_id = :sub_id AND (rank, seq) > (:rank, :after) AND seq <= :until
             ORDER BY rank, seq LIMIT {AT_ONCE // 5}"""
 
@@ -134,9 +134,7 @@ class Moves:
         """How many, and the queues that they are in now."""
         tables = self._tables
         if not is_copy:
-            these = f'sub_id = :sub_id AND rank BETWEEN 0 AND 9 AND {tables.among("seq", "seqs")}'
-            sql = f'DELETE FROM ps_queue WHERE {these} RETURNING seq'
-            deleted = {row.seq for row in tables.rows(connection, sql, sub_id=sub_id, seqs=seqs)}
+            deleted = set(tables.take_from_queue(connection, sub_id, seqs))
             seqs = [seq for seq in seqs if seq in deleted]
         subs = self._copies.to_topic(connection, seqs, to) if seqs else []
         if not is_copy:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from zato.server.pubsub.copies import Copies, Destination
 from zato.server.pubsub.listed import MESSAGE, Listed, listed
 from zato.server.pubsub.messages import MessageTables
+from zato.server.pubsub.store.interface import HIGHEST
 
 MOST_COUNTED: Final = 100_000
 _AT_ONCE: Final = 1_000
@@ -156,8 +157,7 @@ class DeadLetters:
         def work(connection: Connection) -> tuple[int, Collection[int]]:
             tables = self._tables
             tables.hold_subscriptions(connection)
-            subscribed = 'SELECT 1 FROM ps_sub WHERE id = :id AND is_removed = 0'
-            if to is None and not tables.value(connection, subscribed, id=sub_id):
+            if to is None and not tables.is_subscribed(connection, sub_id):
                 return 0, ()
             found = self._take(connection, sub_id, seqs)
             if not found:
@@ -172,7 +172,7 @@ class DeadLetters:
                 self._copies.to_end(connection, sub_id, found)
             else:
                 back = f"""INSERT INTO ps_queue (sub_id, rank, seq, attempts, crashes, not_before)
-                    SELECT :sub_id, 9 - priority, seq, 0, 0, 0 FROM ps_msg WHERE {tables.among('seq', 'seqs')}"""
+                    SELECT :sub_id, {HIGHEST} - priority, seq, 0, 0, 0 FROM ps_msg WHERE {tables.among('seq', 'seqs')}"""
                 tables.change(connection, back, sub_id=sub_id, seqs=found)
             return len(found), [sub_id]
 

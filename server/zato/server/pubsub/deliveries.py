@@ -18,7 +18,6 @@ from zato.server.pubsub.task import Surroundings, Task
 
 logger = logging.getLogger('zato.pubsub')
 
-_NOTIFY: Final = 'notify'
 _FAILED_PAUSE: Final = 1.0  #: seconds
 _DOUBT: Final = 2.0  #: seconds; what others publish may be seen later than what was published after it, by so much at most
 
@@ -31,6 +30,8 @@ class Deliveries:
         self._surroundings = surroundings(self)
         self._grace = grace
         self._tasks: dict[int, Task] = {}
+        self._leaving: set[int] = set()  # let go of as soon as what is in flight is done
+        self._not_begun: dict[int, tuple[Fence, bool]] = {}  # held, but not in the registry at that moment; is it clean?
         self.pokes: Pokes | None = None
         self._turn = 0  # grows when other workers have published, or may have
         self._last_seq = 0  # of what this worker has published
@@ -40,21 +41,30 @@ class Deliveries:
 
     def wanted(self) -> Mapping[int, str]:
         """Subscriptions that need a task → the server that it had best run in."""
-        return {item.id: item.settings.delivery_server for item in self._registry.subscriptions() if self._is_wanted(item)}
+        registry = self._registry
+        return {item.id: item.settings.delivery_server for item in registry.subscriptions() if registry.is_delivered(item)}
 
     def on_claimed(self, sub_id: int, lease: Lease, *, is_clean: bool) -> None:
-        item = self._registry.subscription(sub_id)
+        item, fence = self._registry.subscription(sub_id), Fence(sub_id, lease.owner, lease.epoch)
         if item is None:
-            return  # it was deleted meanwhile, and is let go of at the next look
-        self._start(item, Fence(sub_id, lease.owner, lease.epoch), is_clean=is_clean)
+            self._not_begun[sub_id] = fence, is_clean  # it is let go of at the next look, unless it is back by then
+        else:
+            self._start(item, fence, is_clean=is_clean)
 
     def on_release(self, sub_id: int) -> None:
+        self._not_begun.pop(sub_id, None)
         task = self._tasks.get(sub_id)
-        if task is not None:
+        if task is None:
+            return
+        self._leaving.add(sub_id)
+        try:
             task.stop(self._grace)
             self._forget(sub_id, task)
+        finally:
+            self._leaving.discard(sub_id)
 
     def on_lost(self, sub_id: int) -> None:
+        self._not_begun.pop(sub_id, None)
         task = self._tasks.pop(sub_id, None)
         if task is not None:
             task.kill()
@@ -90,10 +100,13 @@ class Deliveries:
         return task is not None
 
     def restart(self, item: ConfigObject) -> None:
-        """The subscription, or where its messages go, has changed."""
+        """The subscription, or where its messages go, has changed, or is there again."""
         task = self._tasks.get(item.id)
         if task is not None:
             gevent.spawn(self._replace, task)
+        elif item.id in self._not_begun:
+            fence, is_clean = self._not_begun.pop(item.id)
+            self._start(item, fence, is_clean=is_clean)
 
     def failed(self, sub_id: int) -> None:
         """Its task could not go on: another one begins in a while, with what is in the store."""
@@ -120,13 +133,6 @@ class Deliveries:
                 self._doubt_until = 0.0
         return self._turn
 
-    def _is_wanted(self, item: ConfigObject) -> bool:
-        settings = item.settings
-        if not item.is_active or settings.is_paused or settings.delivery_method != _NOTIFY:
-            return False
-        endpoint, topic = self._registry.endpoint(settings.endpoint), self._registry.topic_by_id(settings.topic)
-        return endpoint is not None and endpoint.is_active and topic is not None
-
     def _start(self, item: ConfigObject, fence: Fence, *, is_clean: bool) -> None:
         task = self._tasks[item.id] = Task(item, fence, self._surroundings, is_clean=is_clean)
         task.start()
@@ -134,16 +140,16 @@ class Deliveries:
     def _replace(self, task: Task) -> None:
         sub_id = task.fence.sub_id
         task.stop(self._grace)
-        if self._tasks.get(sub_id) is not task:
+        if self._tasks.get(sub_id) is not task or sub_id in self._leaving:
             return  # it was let go of meanwhile
         item = self._registry.subscription(sub_id)
-        if item is not None:
+        if item is not None and self._registry.is_delivered(item):
             self._start(item, task.fence, is_clean=True)
             self._tasks[sub_id].be_eager()
 
     def _begin_again(self, task: Task) -> None:
         item = self._registry.subscription(task.fence.sub_id)
-        if item is not None and self._tasks.get(item.id) is task:
+        if item is not None and self._tasks.get(item.id) is task and item.id not in self._leaving:
             self._start(item, task.fence, is_clean=True)
 
     def _forget(self, sub_id: int, task: Task) -> None:

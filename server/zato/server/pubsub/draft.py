@@ -14,11 +14,10 @@ from zato.common.exception import BadRequest, ContentTooLarge
 from zato.common.pubsub import PubSubMessage
 from zato.common.pubsub.ids import MessageIDs
 from zato.common.pubsub.message import DEFAULT_PRIORITY, JSON, MAX_PRIORITY, MIN_PRIORITY, NEVER_EXPIRES, TEXT
+from zato.common.pubsub.moments import MILLISECOND, SECOND
 from zato.server.config.runtime import ConfigObject
 from zato.server.pubsub.store.interface import Form, StoredMessage
 
-_MILLISECOND: Final = 1_000  #: microseconds
-_SECOND: Final = 1_000_000
 _LONGEST_ID: Final = 200  #: characters
 _LONGEST_TEXT: Final = 1_000
 _LONGEST_MIME: Final = 200
@@ -76,19 +75,24 @@ class Drafting:
         self._ids = ids
         self._max_size = max_size
 
-    def make(self, topic: ConfigObject, endpoint_id: int, data: Any, options: Mapping[str, Any]) -> Draft:
-        """Raises BadRequest, ContentTooLarge."""
+    def make(
+        self, topic: ConfigObject, endpoint_id: int, data: Any, options: Mapping[str, Any], *, cid: str = ''
+    ) -> Draft:
+        """cid: 24 hex digits, the correlation ID unless one is given; '' for none. Raises BadRequest, ContentTooLarge."""
         settings = topic.settings
         form, raw, mime = self._encoded(data)
-        now = int(time() * _SECOND)
-        keep_until = now + settings.limit_retention * _SECOND if settings.limit_retention else 0
+        now = int(time() * SECOND)
+        keep_until = now + settings.limit_retention * SECOND if settings.limit_retention else 0
         if not options:
-            expires = now + settings.limit_message_expiry * _SECOND if settings.limit_message_expiry else 0
+            expires = now + settings.limit_message_expiry * SECOND if settings.limit_message_expiry else 0
             id = self._ids.new()
+            meta = f'{{"correl_id":"{cid}"}}' if cid else None
             stored = StoredMessage(
-                id, topic.id, DEFAULT_PRIORITY, now, expires, mime, form, len(raw), endpoint_id, keep_until, None, raw
+                id, topic.id, DEFAULT_PRIORITY, now, expires, mime, form, len(raw), endpoint_id, keep_until, meta, raw
             )
             return Draft(stored, 0, (), False, settings.has_gd, settings.on_no_subs_pub == 'drop')
+        if cid and not (options.get('correl_id') or options.get('cid')):
+            options = {**options, 'correl_id': cid}
         return self._with_options(topic, options, StoredMessage(
             '', topic.id, DEFAULT_PRIORITY, now, 0, mime, form, len(raw), endpoint_id, keep_until, None, raw
         ))  # fmt: skip
@@ -144,7 +148,7 @@ class Drafting:
         only = meta.get('deliver_to_sk') or ()
         return Draft(
             message,
-            stored.pub_time + int(delay * _SECOND) if delay else 0,
+            stored.pub_time + int(delay * SECOND) if delay else 0,
             tuple(only),
             bool(own_id),
             settings.has_gd if has_gd in (None, '') else bool(has_gd),
@@ -198,10 +202,10 @@ def _priority(options: Mapping[str, Any]) -> int:
 def _expires(options: Mapping[str, Any], now: int, most: int) -> int:
     """When a message expires. most: seconds that the topic lets messages live, 0 for no limit."""
     expiration = _number(options, 'expiration', 0, 0, _LAST) or NEVER_EXPIRES
-    last = now + most * _SECOND if most else 0
+    last = now + most * SECOND if most else 0
     if expiration >= NEVER_EXPIRES:
         return last
-    own = now + int(expiration * _MILLISECOND)
+    own = now + int(expiration * MILLISECOND)
     return min(own, last) if last else own
 
 
@@ -210,7 +214,11 @@ def _as_microseconds(value: Any) -> int:
         found = value if isinstance(value, datetime) else datetime.fromisoformat(value)
     except (TypeError, ValueError):
         raise _wrong('ext_pub_time', 'must be a time in ISO 8601', value) from None
-    return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * _SECOND)
+    try:
+        moment = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except OverflowError:
+        raise _wrong('ext_pub_time', 'must be a time from the years 1 to 9999 in UTC', value) from None
+    return int(moment.timestamp() * SECOND)
 
 
 def _number(options: Mapping[str, Any], name: str, default: float, least: float, most: float) -> float:

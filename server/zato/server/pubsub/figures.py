@@ -12,7 +12,9 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Row
 
+from zato.common.pubsub.moments import SECOND
 from zato.server.pubsub.messages import MessageTables
+from zato.server.pubsub.store.interface import RANKS
 
 #: What is counted; one more stands for any higher number.
 MOST_COUNTED: Final = 100_000
@@ -48,7 +50,7 @@ class QueueFigures(NamedTuple):
     @property
     def lag(self) -> float:
         """Seconds."""
-        return max(0.0, (self.now - self.oldest) / 1_000_000) if self.oldest else 0.0
+        return max(0.0, (self.now - self.oldest) / SECOND) if self.oldest else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +96,7 @@ class Figures:
             for sub_id in (-topic_id, *(row.id for row in subs)):
                 count = 0
                 for table in ('ps_queue', 'ps_retry', 'ps_pulled'):
-                    sql = f'SELECT count(*) FROM (SELECT 1 FROM {table} WHERE sub_id = :id LIMIT :most) counted'
-                    count += tables.value(connection, sql, id=sub_id, most=max(0, most - count))
+                    count += tables.count(connection, table, sub_id, max(0, most - count))
                 longest = max(longest, count)
             return longest
 
@@ -162,7 +163,7 @@ def _figures_of(ids: Iterable[int]) -> str:
         for table in _COUNTED
     )
     ranks = ' UNION ALL '.join(
-        f'SELECT (SELECT min(q.seq) FROM ps_queue q WHERE q.sub_id = s.id AND q.rank = {rank}) AS seq' for rank in range(9)
+        f'SELECT (SELECT min(q.seq) FROM ps_queue q WHERE q.sub_id = s.id AND q.rank = {rank}) AS seq' for rank in RANKS
     )
     first = ', '.join(f'({_FIRST.format(name)}) AS {name}' for name in ('attempts', 'not_before', 'error'))
     return f"""WITH s(id) AS (VALUES {listed})

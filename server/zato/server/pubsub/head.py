@@ -8,11 +8,12 @@ others have published it is no longer known what lies between, so nothing goes i
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, KeysView, Sequence
 from typing import Final
 
 from zato.server.pubsub.store.interface import Key, Row
 
+_NOWHERE: Final[Key] = (-1, -1)
 MOST_ROWS: Final = 500
 MOST_BYTES: Final = 2_000_000  #: of data; a single message may be larger
 
@@ -25,15 +26,20 @@ class Head:
         self._most_bytes = most_bytes
         self._rows: list[Row] = []
         self._bytes = 0
-        self._bound: Key | None = (-1, -1)  # None: there is nothing beyond
+        self._bound: Key | None = _NOWHERE  # None: there is nothing beyond
         self._is_closed = False
-        self.taken: set[Key] = set()
+        self._taken: dict[Key, int] = {}  # bytes of each
+        self.taken_bytes = 0
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self._rows)
+
+    @property
+    def taken(self) -> KeysView[Key]:
+        return self._taken.keys()
 
     @property
     def is_all(self) -> bool:
@@ -43,7 +49,12 @@ class Head:
     @property
     def needs_more(self) -> bool:
         """Is it worth reading on?"""
-        return not self.is_all and len(self._rows) < self._most_rows // 4
+        return not self.is_all and len(self._rows) < self._most_rows // 4 and self._bytes < self._most_bytes // 4
+
+    @property
+    def is_known(self) -> bool:
+        """Was the queue read, with nothing before what lies beyond that is not here?"""
+        return not self._is_closed and self._bound != _NOWHERE
 
     @property
     def first(self) -> Row | None:
@@ -55,7 +66,7 @@ class Head:
         if self._is_closed:
             self.miss(row.rank)
             return False
-        if (self._bound is not None and key > self._bound) or key in self.taken:
+        if (self._bound is not None and key > self._bound) or key in self._taken:
             return False
         rows = self._rows
         if not rows or rows[-1] < row:
@@ -79,15 +90,15 @@ class Head:
     def replace(self, rows: Sequence[Row], *, is_all: bool) -> None:
         """What was read from the very beginning of the queue."""
         self._is_closed = False
-        self._bound = None if is_all else rows[-1].key if rows else (-1, -1)
-        self._rows = [row for row in rows if row[:2] not in self.taken]
+        self._bound = None if is_all else rows[-1].key if rows else _NOWHERE
+        self._rows = [row for row in rows if row[:2] not in self._taken]
         self._bytes = sum(row.message.size for row in self._rows)
 
     def forget(self) -> None:
         """The queue was changed behind our back: it is to be read anew."""
         self._rows = []
         self._bytes = 0
-        self._bound = (-1, -1)
+        self._bound = _NOWHERE
 
     def take(self, rows: Iterable[Row]) -> None:
         """Some of those that wait here are about to be delivered."""
@@ -96,16 +107,19 @@ class Head:
                 del self._rows[0]
             else:
                 self._rows.remove(row)
-            self._bytes -= row.message.size
-            self.taken.add(row[:2])
+            size = row.message.size
+            self._bytes -= size
+            self._taken[row[:2]] = size
+            self.taken_bytes += size
 
     def settled(self, keys: Iterable[Key]) -> None:
         """They are no longer in the queue."""
-        self.taken.difference_update(keys)
+        for key in keys:
+            self.taken_bytes -= self._taken.pop(key, 0)
 
     def put_back(self, row: Row) -> None:
         """It was taken and stays in the queue, as it is here."""
-        self.taken.discard(row[:2])
+        self.settled([row[:2]])
         self.offer(row)
 
     def update(self, rows: Sequence[Row]) -> None:

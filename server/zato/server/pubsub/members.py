@@ -6,18 +6,12 @@ One that hangs does not renew its lease, and one that stops lets go of it first,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
+from typing import Protocol
 
 from zato.common.odb.lease import LeaseState
 from zato.server.propagate.presence import Peer, is_alive
+from zato.server.pubsub.lease_names import worker_lease_name
 from zato.server.pubsub.placement import Placement
-
-PREFIX: Final = 'pubsub:worker:'
-
-
-def worker_lease_name(worker_id: str) -> str:
-    """Of the lease that a worker takes part by."""
-    return f'{PREFIX}{worker_id}'
 
 
 class Others(Protocol):

@@ -14,15 +14,18 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 from sqlalchemy import Connection, Row, select, text
 
 from zato.common.odb.database import ODBUnavailable
+from zato.common.pubsub.moments import SECOND
 from zato.server.propagate.odb import ODB
+from zato.server.pubsub.lease_names import lease_name
+from zato.server.pubsub.store.interface import RANKS
 from zato.server.pubsub.store.subscription_lock import HOLD_ALONE
 
 P = ParamSpec('P')
 T = TypeVar('T')
 
-SECOND: Final = 1_000_000  #: microseconds
 AT_ONCE: Final = 2_000  #: rows that one transaction moves or deletes: whoever publishes waits meanwhile
 
+_RANKS: Final = ', '.join(map(str, RANKS))
 _DEADLOCK: Final = '40P01'
 _ATTEMPTS: Final = 4
 
@@ -85,7 +88,7 @@ class MessageTables:
         """Until the transaction ends nobody else says what becomes of messages of a subscription."""
         if not self._is_sqlite:
             self.rows(connection, 'SELECT id FROM ps_sub WHERE id = :id FOR UPDATE', id=sub_id)
-            self.rows(connection, 'SELECT name FROM lease WHERE name = :name FOR UPDATE', name=f'pubsub:{sub_id}')
+            self.rows(connection, 'SELECT name FROM lease WHERE name = :name FOR UPDATE', name=lease_name(sub_id))
 
     def next_seqs(self, connection: Connection, count: int) -> list[int]:
         """Of messages that are published in this transaction, in order."""
@@ -99,6 +102,25 @@ class MessageTables:
         """The highest that was given."""
         of_sqlite, of_postgresql = 'SELECT seq FROM ps_state WHERE id = 1', 'SELECT last_value FROM ps_seq'
         return int(self.value(connection, of_sqlite if self._is_sqlite else of_postgresql))
+
+    def is_subscribed(self, connection: Connection, sub_id: int) -> bool:
+        """Is there such a subscription, and is it not about to go?"""
+        sql = 'SELECT 1 FROM ps_sub WHERE id = :id AND is_removed = 0'
+        return bool(self.value(connection, sql, id=sub_id))
+
+    def count(self, connection: Connection, table: str, sub_id: int, most: int) -> int:
+        """How many rows a queue has in a table, `most` at most."""
+        sql = f'SELECT count(*) FROM (SELECT 1 FROM {table} WHERE sub_id = :sub_id LIMIT :most) counted'
+        return int(self.value(connection, sql, sub_id=sub_id, most=most))
+
+    def take_from_queue(self, connection: Connection, sub_id: int, seqs: Collection[int]) -> list[int]:
+        """Of these messages, those that were ready in a queue, which they are no more: they are still referred to.
+
+        Every rank is named, so that rows are found by their whole key, however long the queue is.
+        """
+        these = f'sub_id = :sub_id AND rank IN ({_RANKS}) AND {self.among("seq", "seqs")}'
+        sql = f'DELETE FROM ps_queue WHERE {these} RETURNING seq'
+        return [row.seq for row in self.rows(connection, sql, sub_id=sub_id, seqs=seqs)]
 
     def release(self, connection: Connection, seqs: Collection[int]) -> None:
         """One row that referred to each of these messages was removed."""

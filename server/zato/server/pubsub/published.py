@@ -34,6 +34,7 @@ class Published:
         self._store = store
         self._worker_id = worker_id
         self._topics: dict[int, _Topic] = {}
+        self.rejected = 0  #: calls of publish that raised, since the worker began
 
     def add(self, publish: Publish) -> None:
         topics, seqs = self._topics, publish.seqs
@@ -49,7 +50,11 @@ class Published:
     def as_dict(self) -> dict[str, int]:
         """Of all topics, since the worker began."""
         topics = self._topics.values()
-        return {'messages': sum(topic.count for topic in topics), 'bytes': sum(topic.size for topic in topics)}
+        return {
+            'published': sum(topic.count for topic in topics),
+            'published_bytes': sum(topic.size for topic in topics),
+            'rejected': self.rejected,
+        }
 
     def write(self) -> None:
         """What is new. Raises ODBUnavailable."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from zato.common.exception import Forbidden, ServiceUnavailable
+from zato.common.exception import Forbidden, ServiceUnavailable, ZatoException
 from zato.server.config.runtime import ConfigObject
 from zato.server.pubsub.content import as_message
 from zato.server.pubsub.depth import Depths
@@ -59,6 +59,15 @@ class Publisher:
         Raises BadRequest, Forbidden, ServiceUnavailable (the topic is inactive), TopicFull, ContentTooLarge, Conflict,
         StoreUnavailable.
         """
+        try:
+            return self._publish(topic, endpoint, data, cid, options)
+        except ZatoException:
+            self._published.rejected += 1
+            raise
+
+    def _publish(
+        self, topic: ConfigObject, endpoint: ConfigObject, data: Any, cid: str, options: Mapping[str, Any]
+    ) -> str | None:
         draft = self.draft(topic, endpoint, data, options, cid)
         if draft is None:
             return None
@@ -97,7 +106,8 @@ class Publisher:
             raise ServiceUnavailable(cid, f'Topic {topic.name} is inactive')
         if not self._registry.may_publish(endpoint, topic.name):
             raise Forbidden(cid, f'Endpoint {endpoint.name} may not publish to topic {topic.name}')
-        draft = self._drafting.make(topic, endpoint.id, data, options)
+        # Who publishes from outside finds the request in logs by it.
+        draft = self._drafting.make(topic, endpoint.id, data, options, cid=cid if endpoint.id else '')
         self._depths.check(topic)
         if topic.settings.hook_service is not None:
             return self._hooked(topic, draft, cid)

@@ -18,9 +18,10 @@ from sqlalchemy import Connection
 
 from zato.common.exception import StoreUnavailable
 from zato.common.odb.database import ODBUnavailable
-from zato.server.pubsub.messages import SECOND, MessageTables
+from zato.common.pubsub.moments import SECOND
+from zato.server.pubsub.messages import MessageTables
 from zato.server.pubsub.pull_rows import Handed, PullRows, late_subscriptions
-from zato.server.pubsub.store.interface import Row
+from zato.server.pubsub.store.interface import Row, storable
 
 MOST: Final = 1_000  #: messages of one call
 MOST_BYTES: Final = 8_000_000  #: of data in one call; a single message may be larger
@@ -109,13 +110,13 @@ class Pulls:
             queue.take_back(found)
             if how.is_rejected:
                 rejected = [item._replace(attempts=item.attempts + 1) for item in found]
-                queue.bury(rejected, 'rejected', how.error or 'The client rejected it')
+                queue.bury(rejected, 'rejected', storable(how.error) or 'The client rejected it')
             else:
                 due = queue.now + int(how.delay * SECOND) if how.delay else 0
                 if how.is_attempt:
-                    _return(queue, found, max_retry, how.error or 'The client gave it back', due)
+                    _return(queue, found, max_retry, storable(how.error) or 'The client gave it back', due)
                 else:
-                    queue.put_back(found, how.error, due)
+                    queue.put_back(found, storable(how.error), due)
             return _others(msg_ids, found)
 
         return self._run(sub_id, work, list(msg_ids))

@@ -10,8 +10,9 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from sqlalchemy import Connection, bindparam, column, select, table, text
 
+from zato.common.pubsub.dead_letter import Reason
 from zato.server.pubsub.messages import MessageTables
-from zato.server.pubsub.store.interface import Reason, Row, StoredMessage
+from zato.server.pubsub.store.interface import Row, StoredMessage
 
 _AT_ONCE: Final = 1_000  #: rows that come back to their queue in one transaction
 _ERROR: Final = 2_000  #: characters of an error that are kept
@@ -33,7 +34,6 @@ _HAND_OUT: Final = """INSERT INTO ps_pulled (sub_id, seq, rank, attempts, lease_
     VALUES (:sub_id, :seq, :rank, :attempts, :lease_id, :until)"""
 _BURY: Final = """INSERT INTO ps_dead (sub_id, seq, rank, topic_id, sub_key, attempts, reason, error, died_at)
     VALUES (:sub_id, :seq, :rank, :topic_id, :sub_key, :attempts, :reason, :error, :died_at)"""
-_DEPTH: Final = 'SELECT count(*) FROM (SELECT 1 FROM ps_queue WHERE sub_id = :sub_id LIMIT :most) found'
 _MESSAGES: Final = """SELECT seq, msg_id, topic_id, priority, pub_time, expires_at, mime, form, size, endpoint_id,
     keep_until, meta, data FROM ps_msg WHERE """
 _BY_ID: Final = text(f'{_HANDED} WHERE m.msg_id IN :msg_ids AND p.sub_id = :sub_id').bindparams(
@@ -95,7 +95,7 @@ class PullRows:
         return True
 
     def depth(self, most: int) -> int:
-        return int(self._tables.value(self._connection, _DEPTH, sub_id=self._sub_id, most=most))
+        return self._tables.count(self._connection, 'ps_queue', self._sub_id, most)
 
     # What is ready
 

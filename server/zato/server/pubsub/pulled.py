@@ -7,10 +7,11 @@ from time import time
 from typing import Final
 
 from zato.common.pubsub import PubSubMessage
+from zato.common.pubsub.moments import SECOND
 from zato.server.config.runtime import ConfigObject
 from zato.server.pubsub.content import as_message
+from zato.server.pubsub.failure import described
 from zato.server.pubsub.hook import DeliveryHook
-from zato.server.pubsub.messages import SECOND
 from zato.server.pubsub.pull import GiveBack, Pulls
 from zato.server.pubsub.registry import Registry
 from zato.server.pubsub.store.interface import Row
@@ -74,7 +75,7 @@ class PulledMessages:
             try:
                 action = hook.before_delivery(message, subscription, cid)
             except Exception as e:  # of whatever kind, it is the failure of this delivery
-                self._return(subscription, message, lease_id, GiveBack(delay=_PAUSE, error=f'{type(e).__name__}: {e}'))
+                self._return(subscription, message, lease_id, GiveBack(delay=_PAUSE, error=described(e)))
                 continue
             if action == 'delete':
                 deleted.append(message.msg_id)

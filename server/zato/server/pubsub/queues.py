@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from zato.server.pubsub.listed import MESSAGE, PREFIX, Listed, listed
 from zato.server.pubsub.messages import AT_ONCE, MessageTables
+from zato.server.pubsub.store.interface import HIGHEST
 
 #: Messages that wait to be delivered, that wait aside until they are due, that clients have pulled.
 Which = Literal['ready', 'retry', 'pulled']
@@ -71,7 +72,7 @@ class Queues:
             if not rows or not sub_id:
                 return listed(rows[0]) if rows else None
             for table, _, columns in _TABLES.values():
-                in_rank = ' AND q.rank = 9 - m.priority' if table == 'ps_queue' else ''
+                in_rank = f' AND q.rank = {HIGHEST} - m.priority' if table == 'ps_queue' else ''
                 sql = f"""SELECT {MESSAGE}, q.sub_id, {columns} FROM ps_msg m
                     JOIN {table} q ON q.sub_id = :sub_id AND q.seq = m.seq{in_rank} WHERE m.seq = :seq"""
                 found = tables.rows(connection, sql, sub_id=sub_id, seq=rows[0].seq, prefix=most)
@@ -132,7 +133,7 @@ class Queues:
             sql = 'SELECT id FROM ps_sub WHERE topic_id = :topic_id'
             subs = {row.id for row in tables.rows(connection, sql, topic_id=message.topic_id)} | {-message.topic_id}
             if priority is not None:
-                self._rank(connection, subs, message.seq, (9 - message.priority, 9 - priority))
+                self._rank(connection, subs, message.seq, (HIGHEST - message.priority, HIGHEST - priority))
             return subs
 
         subs = self._tables.write(work)
@@ -154,9 +155,12 @@ class Queues:
         return [seq for seq in found if seq is not None]
 
     def _delete_these(self, connection: Connection, table: str, sub_id: int, seqs: Collection[int]) -> int:
-        ranks = f'rank IN ({", ".join(map(str, range(10)))}) AND ' if table == 'ps_queue' else ''
-        sql = f'DELETE FROM {table} WHERE sub_id = :sub_id AND {ranks}{self._tables.among("seq", "seqs")} RETURNING seq'
-        deleted = [row.seq for row in self._tables.rows(connection, sql, sub_id=sub_id, seqs=seqs)]
+        tables = self._tables
+        if table == 'ps_queue':
+            deleted = tables.take_from_queue(connection, sub_id, seqs)
+        else:
+            sql = f'DELETE FROM {table} WHERE sub_id = :sub_id AND {tables.among("seq", "seqs")} RETURNING seq'
+            deleted = [row.seq for row in tables.rows(connection, sql, sub_id=sub_id, seqs=seqs)]
         self._tables.release(connection, deleted)
         return len(deleted)
 

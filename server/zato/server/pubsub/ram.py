@@ -17,11 +17,13 @@ import gevent
 from zato.common.config.kinds.pubsub_subscription import NOTIFY
 from zato.common.exception import PubSubReject, RetryLater, TopicFull
 from zato.common.pubsub import PubSubMessage
-from zato.server.config.cooperation import Bell, Slices
+from zato.common.pubsub.moments import SECOND
+from zato.server.config.cooperation import Bell, Slices, Stopped
 from zato.server.config.runtime import ConfigObject
 from zato.server.pubsub.backoff import pause
 from zato.server.pubsub.content import as_message
 from zato.server.pubsub.draft import Draft
+from zato.server.pubsub.failure import described
 from zato.server.pubsub.hook import DeliveryHook
 from zato.server.pubsub.registry import Registry
 from zato.server.pubsub.store.interface import HIGHEST, Row, StoredMessage
@@ -29,7 +31,6 @@ from zato.server.pubsub.target import Target
 
 logger = logging.getLogger('zato.pubsub')
 
-_MICROSECONDS: Final = 1_000_000
 _SKIPPED: Final = 1.0  #: seconds after which what a hook skipped is tried again
 
 
@@ -121,6 +122,7 @@ class _Queue:
         self._ranks: tuple[deque[StoredMessage], ...] = tuple(deque() for _ in range(HIGHEST))
         self._size = 0
         self._bell = Bell()
+        self._is_stopping = False
         self._greenlet = gevent.spawn(self._run)
 
     def __len__(self) -> int:
@@ -137,6 +139,7 @@ class _Queue:
     def stop(self) -> None:
         if self._size:
             logger.warning('%d message(s) to %s were lost: they were in memory only', self._size, self._item.name)
+        self._is_stopping = True
         self._greenlet.kill(block=False)
 
     def _run(self) -> None:
@@ -162,16 +165,16 @@ class _Queue:
     def _deliver(self, message: StoredMessage) -> None:
         """Until it is delivered, expired, rejected, or was tried as often as it may be."""
         owner, attempts = self._owner, 0
-        while not message.expires_at or message.expires_at > owner.now() * _MICROSECONDS:
+        while not message.expires_at or message.expires_at > owner.now() * SECOND:
             cid = owner.new_cid()
             limit = gevent.Timeout(self._item.settings.delivery_timeout)
             try:
                 with limit:
                     is_over = self._attempt(self._shown(message, attempts), cid)
                 seconds = _SKIPPED
-            except gevent.GreenletExit:
-                raise
             except BaseException as e:  # whatever a target raises is a failed delivery
+                if isinstance(e, Stopped) or (self._is_stopping and isinstance(e, gevent.GreenletExit)):
+                    raise
                 attempts += 1
                 seconds = e.seconds if isinstance(e, RetryLater) else self._pause(attempts, e)
                 is_over = isinstance(e, PubSubReject) or 0 < self._item.settings.delivery_max_retry <= attempts
@@ -196,13 +199,12 @@ class _Queue:
 
     def _log(self, message: StoredMessage, attempts: int, e: BaseException, cid: str, what: str) -> None:
         logger.warning(
-            'Message %s, in memory only, was not delivered to %s (cid: %s, attempt %d): %s: %s; %s',
+            'Message %s, in memory only, was not delivered to %s (cid: %s, attempt %d): %s; %s',
             message.msg_id,
             self._item.name,
             cid,
             attempts,
-            type(e).__name__,
-            e,
+            described(e),
             what,
             extra={'action': 'pubsub.not_delivered', 'cid': cid},
         )
@@ -211,7 +213,7 @@ class _Queue:
         owner = self._owner
         topic = owner.registry.topic_by_id(message.topic_id)
         row = Row(0, 0, attempts, 0, 0, message)
-        shown = as_message(row, self._item.settings.sub_key, topic, int(owner.now() * _MICROSECONDS))
+        shown = as_message(row, self._item.settings.sub_key, topic, int(owner.now() * SECOND))
         shown.has_gd = False
         return shown
 

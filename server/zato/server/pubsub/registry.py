@@ -12,6 +12,7 @@ from typing import Final, Protocol, TypeVar
 
 from zato.common.config.kind import kinds
 from zato.common.config.kinds.pubsub_endpoint import PUB_ONLY, PUB_SUB, SUB_ONLY, PubSubEndpoint, patterns_of
+from zato.common.config.kinds.pubsub_subscription import NOTIFY
 from zato.common.config.stored import StoredObject, with_defaults
 from zato.common.pubsub.names import INTERNAL_ENDPOINT
 from zato.common.pubsub.pattern import EVERY_TOPIC, Action, Patterns
@@ -130,6 +131,14 @@ class Registry:
         """In no order."""
         return list(self._items[SUBSCRIPTION].values())
 
+    def is_delivered(self, item: ConfigObject) -> bool:
+        """Are a subscription's messages to be delivered now? Not while it is paused, or it or its endpoint inactive."""
+        settings = item.settings
+        if not item.is_active or settings.is_paused or settings.delivery_method != NOTIFY:
+            return False
+        endpoint = self.endpoint(settings.endpoint)
+        return endpoint is not None and endpoint.is_active and settings.topic in self._items[TOPIC]
+
     # What cannot be used
 
     def held(self, kind: str) -> list[StoredObject]:
@@ -198,7 +207,7 @@ class Registry:
         if held is not None:
             self.generation += 1
             if is_gone:
-                self._tell_gone(_as_it_was(held))
+                self._tell_gone(as_stored(held))
 
     def _find(self, *key: object) -> ConfigObject | None:
         id = self._ids.get(key)
@@ -267,8 +276,8 @@ def _keys_of(item: ConfigObject) -> list[tuple[object, ...]]:
     return [(SUBSCRIPTION, 'sub_key', settings.sub_key), (SUBSCRIPTION, 'topic', settings.topic, settings.endpoint)]
 
 
-def _as_it_was(held: StoredObject) -> ConfigObject:
-    """Of one that could not be used: variables are not filled in, what it refers to is right."""
+def as_stored(held: StoredObject) -> ConfigObject:
+    """Of one that cannot be used: variables are not filled in, what it refers to is right."""
     kind = kinds()[held.kind]
     return ConfigObject(
         id=held.id,

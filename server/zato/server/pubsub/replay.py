@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from zato.server.pubsub.messages import MessageTables
+from zato.server.pubsub.store.interface import HIGHEST
 
 _AT_ONCE: Final = 1_000
 
@@ -40,8 +41,7 @@ class Replay:
         """The last message that was looked at and how many were put there; None if there is nothing more to look at."""
         tables = self._tables
         tables.hold_subscriptions(connection)
-        subscribed = 'SELECT 1 FROM ps_sub WHERE id = :id AND is_removed = 0'
-        if not tables.value(connection, subscribed, id=sub_id):
+        if not tables.is_subscribed(connection, sub_id):
             return None
         after, until = within
         kept = tables.rows(
@@ -68,7 +68,7 @@ class Replay:
             for table in ('ps_retry', 'ps_pulled', 'ps_dead')
         )
         sql = f"""INSERT INTO ps_queue (sub_id, rank, seq, attempts, crashes, not_before)
-            SELECT :sub_id, 9 - m.priority, m.seq, 0, 0, 0 FROM ps_msg m WHERE {these} {elsewhere}
+            SELECT :sub_id, {HIGHEST} - m.priority, m.seq, 0, 0, 0 FROM ps_msg m WHERE {these} {elsewhere}
             ON CONFLICT (sub_id, rank, seq) DO NOTHING RETURNING seq"""
         added = [row.seq for row in tables.rows(connection, sql, sub_id=sub_id, seqs=seqs)]
         tables.refer(connection, added)

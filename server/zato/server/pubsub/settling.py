@@ -14,9 +14,10 @@ from typing import Final
 import gevent
 
 from zato.common.exception import StoreUnavailable
+from zato.common.pubsub.dead_letter import Reason
 from zato.server.config.cooperation import Bell
 from zato.server.pubsub.head import Head
-from zato.server.pubsub.store.interface import Ack, Bury, Fence, Key, Operation, Reason, Retry, Row, Settle, Suspect
+from zato.server.pubsub.store.interface import Ack, Bury, Fence, Key, Operation, Retry, Row, Settle, Suspect
 from zato.server.pubsub.writer import Writer
 
 logger = logging.getLogger('zato.pubsub')
@@ -65,7 +66,7 @@ class Settling:
             self._head.settled(keys)
             return
         for row in rows:
-            self._head.put_back(row._replace(attempts=attempts, not_before=at))
+            self._head.put_back(row._replace(attempts=attempts, not_before=at, crashes=max(row.crashes - 1, 0)))
 
     def bury(self, rows: Sequence[Row], reason: Reason, *, at: int, attempts: int, text: str) -> None:
         """They become dead letters. Raises Ended."""
@@ -75,9 +76,17 @@ class Settling:
 
     def suspect(self, rows: Sequence[Row]) -> None:
         """They may have ended the process of the last holder. They are still in the head. Raises Ended."""
-        self._run(Suspect(self.fence, [row.key for row in rows]))
-        keys = {row.key for row in rows}
-        self._head.update([row._replace(crashes=row.crashes + 1) if row.key in keys else row for row in self._head])
+        marked = {row.key: row for row in self.mark(rows)}
+        self._head.update([marked.get(row.key, row) for row in self._head])
+
+    def mark(self, rows: Sequence[Row]) -> list[Row]:
+        """It was one of them if this process ends before anything else is written of them. Returns them so. Raises Ended.
+
+        rows: at least one; of all of them the same is known so far.
+        """
+        crashes = rows[0].crashes + 1
+        self._run(Suspect(self.fence, [row.key for row in rows], crashes=crashes))
+        return [row._replace(crashes=crashes) for row in rows]
 
     def flush(self, seconds: float) -> None:
         """Wait until the acknowledgements are written, for so long at most."""
@@ -92,20 +101,24 @@ class Settling:
 
     def _run(self, operation: Settle) -> None:
         """Until it is written: what failed must not be forgotten because the store was away."""
-        while True:
+        while not self.is_ended:
             try:
                 self._writer.run(operation)
             except StoreUnavailable as e:
-                if self.is_ended:
-                    raise Ended from None
                 logger.warning('Subscription %d: %s', self.fence.sub_id, e, extra={'action': 'pubsub.store_away'})
                 self._bell.wait(STORE_PAUSE)
                 operation = operation.again()
                 continue
             if operation.is_lost:
-                self._lost()
+                self._tell_lost()
                 raise Ended
             return
+        raise Ended
+
+    def _tell_lost(self) -> None:
+        """Once it has ended this is no news, and the subscription may be this worker's again, under another lease."""
+        if not self.is_ended:
+            self._lost()
 
     def _put_ack(self) -> None:
         if not self._is_ack_put and not self.is_ended:
@@ -119,7 +132,7 @@ class Settling:
         self._is_ack_put = False
         if ack.is_lost:
             ack.more.clear()
-            self._lost()
+            self._tell_lost()
             self._bell.ring()
             return
         if ack.error is not None:

@@ -12,6 +12,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from zato.server.pubsub.lease_names import lease_name
 from zato.server.pubsub.messages import AT_ONCE, MessageTables
 from zato.server.pubsub.store.interface import SubRow
 
@@ -123,8 +124,8 @@ class SubscriptionRows:
         """A part of it. Returns those that have not subscribed yet, as there is more to take over, and those that have."""
         tables = self._tables
         tables.hold_subscriptions(connection)
-        insert = f"""INSERT INTO ps_sub (id, topic_id, sub_key, is_paused, is_removed)
-            VALUES (:id, :topic_id, :sub_key, 0, {_JOINING}) ON CONFLICT (id) DO NOTHING"""
+        insert = f"""INSERT INTO ps_sub (id, topic_id, sub_key, is_removed)
+            VALUES (:id, :topic_id, :sub_key, {_JOINING}) ON CONFLICT (id) DO NOTHING"""
         tables.change_many(connection, insert, [sub._asdict() for sub in subs])
         left, late = AT_ONCE, list[SubRow]()
         joined = list[int]()
@@ -209,7 +210,7 @@ class SubscriptionRows:
             buried += some
         forget = f'DELETE FROM ps_sub WHERE id = :id AND is_removed = {_LEAVING} RETURNING {_COLUMNS}'
         gone = [SubRow._make(row) for row in tables.rows(connection, forget, id=sub_id)]
-        tables.change(connection, 'DELETE FROM lease WHERE name = :name', name=f'pubsub:{sub_id}')
+        tables.change(connection, 'DELETE FROM lease WHERE name = :name', name=lease_name(sub_id))
         return buried, gone
 
     def _known(self, connection: Connection) -> tuple[list[int], list[int]]:

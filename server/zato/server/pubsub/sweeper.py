@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row
 
-from zato.server.pubsub.messages import SECOND, MessageTables
+from zato.common.pubsub.moments import SECOND
+from zato.server.pubsub.messages import MessageTables
 from zato.server.pubsub.subs import own_queues
 
 logger = logging.getLogger('zato.pubsub')
@@ -110,9 +111,8 @@ class Sweeper:
     def _drop(self, connection: Connection, sub_id: int, seqs: Collection[int]) -> int:
         """They are deleted, as those are that a delivery task finds."""
         tables = self._tables
-        these = f'sub_id = :sub_id AND rank BETWEEN 0 AND 9 AND {tables.among("seq", "seqs")}'
-        taken = tables.rows(connection, f'DELETE FROM ps_queue WHERE {these} RETURNING seq', sub_id=sub_id, seqs=seqs)
-        tables.release(connection, [row.seq for row in taken])
+        taken = tables.take_from_queue(connection, sub_id, seqs)
+        tables.release(connection, taken)
         return len(taken)
 
     # What was published

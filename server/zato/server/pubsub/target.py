@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from zato.common.pubsub import PubSubMessage
-from zato.server.config.runtime import ConfigObject
 
 
 class Target(Protocol):
@@ -21,7 +20,3 @@ class Target(Protocol):
 
     def is_there(self) -> bool:
         """Is there any sense in trying again at once what failed: has it come, or changed, since then?"""
-
-
-#: (subscription, its endpoint) → where its messages go. Raises ConfigError.
-MakeTarget = Callable[[ConfigObject, ConfigObject], Target]

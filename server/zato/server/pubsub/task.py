@@ -12,19 +12,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic, time
 from typing import Any, Final
 
 import gevent
 
-from zato.common.exception import NotTaken, PubSubReject, RetryLater, ZatoException
+from zato.common.exception import PubSubReject, RetryLater, ZatoException
 from zato.common.pubsub import PubSubMessage
+from zato.common.pubsub.moments import SECOND
 from zato.server.config.cooperation import Bell, Slices
 from zato.server.config.runtime import ConfigObject
 from zato.server.pubsub.backoff import pause
 from zato.server.pubsub.choice import next_apart, next_batch, suspects
 from zato.server.pubsub.content import as_message, group_of
+from zato.server.pubsub.failure import described, detailed
 from zato.server.pubsub.head import MOST_BYTES, MOST_ROWS, Head
 from zato.server.pubsub.hook import DeliveryHook
 from zato.server.pubsub.rate import Rate
@@ -35,20 +37,23 @@ from zato.server.pubsub.writer import Writer
 
 logger = logging.getLogger('zato.pubsub')
 
-_MICROSECONDS: Final = 1_000_000
 _CRASHES: Final = 3  #: after which a message is a dead letter
 _LOOK_EVERY: Final = 1.0  #: seconds, should nobody have told of new messages
 _LOOK_IDLE: Final = 5.0  #: the same once there have been none for a while
 _IDLE_AFTER: Final = 60.0
 _TARGET_PAUSE: Final = 0.25  #: between looks whether a target that was not there has come
 _SKIPPED: Final = 1.0  #: seconds after which what a hook skipped is tried again
-_ERROR: Final = 2_000  #: characters of an error that are kept
+_MANY: Final = 10  #: attempts
+_MOST_AGAIN: Final = 64_000_000  #: bytes of what is taken that are read with what is not
+_LAST_WORD: Final = 1.0  #: seconds for what was in flight to end once it is told to
 _NO_GROUPS: Final[frozenset[str]] = frozenset()
 
 
 @dataclass(slots=True)
 class Figures:
-    """Since the task began. next_attempt: microseconds since 1970, 0 for none."""
+    """Since the task began. next_attempt: microseconds since 1970, 0 for none. attempts: how many messages took 2, 3, …
+    9 of them, and 10 or more.
+    """
 
     delivered: int = 0
     failed: int = 0
@@ -56,6 +61,7 @@ class Figures:
     in_flight: int = 0
     next_attempt: int = 0
     last_error: str = ''
+    attempts: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +105,7 @@ class Task:
         self._turn = 0
         self._next_due = 0  # when the first that waits aside is due, microseconds
         self._groups: set[str] = set()  # ordering keys of what is in flight
+        self._is_alone = False  # what is in flight may have ended a process: nothing goes beside it
         self._looked_at = self._worked_at = monotonic()
         self._waits_for_target = False
         self._is_eager = False
@@ -114,8 +121,9 @@ class Task:
         self._is_stopping = True
         self._bell.ring()
         gevent.joinall(self._greenlets, timeout=grace)
-        gevent.killall(self._greenlets, block=True, timeout=1.0)
-        self._settling.flush(max(0.0, end - monotonic()))
+        gevent.killall(self._greenlets, block=False)
+        gevent.joinall(self._greenlets, timeout=_LAST_WORD)
+        self._settling.flush(max(_LAST_WORD, end - monotonic()))
         self._settling.is_ended = True
 
     def kill(self) -> None:
@@ -172,6 +180,7 @@ class Task:
             'delivered': figures.delivered,
             'failed': figures.failed,
             'expired': figures.expired,
+            'attempts_taken': {str(count): many for count, many in sorted(figures.attempts.items())},
             'next_attempt': figures.next_attempt,
             'attempts': first.attempts if first is not None else 0,
             'error': figures.last_error if first is not None and first.attempts else '',
@@ -216,13 +225,16 @@ class Task:
             slices.now_and_then()
 
     def _now(self) -> int:
-        return int(self._all.now() * _MICROSECONDS)
+        return int(self._all.now() * SECOND)
 
     def _fetch(self) -> None:
         """In the background, unless there is nothing to do meanwhile."""
         if not self._is_fetching:
+            is_fresh = self._is_stale or not self._head.is_known
+            limit = MOST_ROWS + len(self._head.taken)  # these stand before all others
+            size = MOST_BYTES + min(self._head.taken_bytes, _MOST_AGAIN)
             self._is_fetching, self._is_stale = True, False
-            fetch = Fetch(self.fence.sub_id, limit=MOST_ROWS, size=MOST_BYTES, now=self._now())
+            fetch = Fetch(self.fence.sub_id, limit=limit, size=size, now=self._now(), is_fresh=is_fresh)
             fetch.done = self._fetched
             self._all.writer.put(fetch)
         while not len(self._head) and self._is_fetching and not self._is_stopping:
@@ -255,8 +267,8 @@ class Task:
         if self._next_due and self._next_due <= now:
             self._is_stale, self._next_due = True, 0
             return [], 0.0
-        if len(self._head.taken) >= self._most_taken:
-            return [], _LOOK_EVERY  # the store is behind; the bell rings once it is not
+        if self._is_alone or len(self._head.taken) >= self._most_taken:
+            return [], _LOOK_EVERY  # the bell rings once that is over, or the store is no longer behind
         if not self._is_apart:
             rows = next_batch(self._head, now, self.item.settings.delivery_batch_size)
         else:
@@ -279,7 +291,7 @@ class Task:
         times = [due for due in (self._next_due, first.not_before if first is not None else 0) if due > now]
         self.figures.next_attempt = min(times, default=0)
         if times:
-            wait = min(wait, (min(times) - now) / _MICROSECONDS)
+            wait = min(wait, (min(times) - now) / SECOND)
         if self._waits_for_target and first is not None:
             wait = min(wait, _TARGET_PAUSE)
             if self._target.is_there():
@@ -300,13 +312,17 @@ class Task:
         self._groups |= groups
         figures.in_flight += len(rows)
         figures.next_attempt = 0
+        is_alone = self._is_alone = bool(rows[0].crashes)
         try:
             live = self._without_expired(rows)
             if live:
-                self._call(live)
+                self._call(self._settling.mark(live) if is_alone else live)
         finally:
             figures.in_flight -= len(rows)
             self._groups -= groups
+            if is_alone:
+                self._is_alone = False
+                self._bell.ring()
 
     def _without_expired(self, rows: Sequence[Row]) -> Sequence[Row]:
         if not any(row.message.expires_at for row in rows):
@@ -326,15 +342,12 @@ class Task:
             rows, messages = self._hooked(hook, rows, messages, cid)
             if not rows:
                 return
-        seconds = self.item.settings.delivery_timeout
-        limit = gevent.Timeout(seconds)
+        limit = gevent.Timeout(self.item.settings.delivery_timeout)
         try:
             with limit:
                 refused = self._target.deliver(messages, cid)
-        except gevent.GreenletExit:
-            raise
         except BaseException as e:  # whatever a target raises is a failed delivery, not the end of the task
-            self._failed(rows, TimeoutError(f'It took longer than {seconds:g} s') if e is limit else e, cid)
+            self._failed(rows, self._reason(e, limit), cid)
             return
         if refused:
             names = frozenset(refused)
@@ -344,6 +357,10 @@ class Task:
 
     def _succeeded(self, rows: Sequence[Row]) -> None:
         self.figures.delivered += len(rows)
+        for row in rows:
+            if row.attempts:
+                taken = min(row.attempts + 1, _MANY)
+                self.figures.attempts[taken] = self.figures.attempts.get(taken, 0) + 1
         self._waits_for_target = False
         if rows:
             is_strict = self.item.settings.ack == 'sync' or any(row.crashes for row in rows)
@@ -355,15 +372,17 @@ class Task:
         """Without those that the topic's hook skips or deletes."""
         kept: list[tuple[Row, PubSubMessage]] = []
         for row, message in zip(rows, messages, strict=True):
+            limit = gevent.Timeout(self.item.settings.delivery_timeout)
             try:
-                action = hook.before_delivery(message, self.item, cid)
-            except Exception as e:
-                self._failed([row], e, cid)
+                with limit:
+                    action = hook.before_delivery(message, self.item, cid)
+            except BaseException as e:  # as of targets
+                self._failed([row], self._reason(e, limit), cid)
                 continue
             if action == 'delete':
                 self._settling.acknowledge([row.key])
             elif action == 'skip':
-                at = self._now() + int(_SKIPPED * _MICROSECONDS)
+                at = self._now() + int(_SKIPPED * SECOND)
                 self._settling.retry([row], at=at, attempts=row.attempts, text='skipped by a hook', waits_aside=True)
                 self.expect(at)
             else:
@@ -372,9 +391,15 @@ class Task:
 
     # Failures
 
+    def _reason(self, e: BaseException, limit: gevent.Timeout) -> BaseException:
+        """Why what users wrote failed. limit: of its time. Raises GreenletExit if it is the task that ends."""
+        if self._is_stopping and isinstance(e, gevent.GreenletExit):
+            raise e
+        return TimeoutError(f'It took longer than {limit.seconds:g} s') if e is limit else e
+
     def _failed(self, rows: Sequence[Row], e: BaseException, cid: str) -> None:
         self.figures.failed += len(rows)
-        self.figures.last_error = _text_of(e)
+        self.figures.last_error = described(e)
         self._waits_for_target = not self._target.is_there()
         by_attempts: dict[int, list[Row]] = {}
         for row in rows:
@@ -383,7 +408,7 @@ class Task:
             self._settle_failed(some, attempts, e, cid)
 
     def _settle_failed(self, rows: Sequence[Row], attempts: int, e: BaseException, cid: str) -> None:
-        settings, now, text = self.item.settings, self._now(), self.figures.last_error
+        settings, now, text = self.item.settings, self._now(), detailed(e)
         if isinstance(e, PubSubReject):
             self._log(rows, attempts, e, cid, 'it is a dead letter, as the target wants')
             self._settling.bury(rows, 'rejected', at=now, attempts=attempts, text=text)
@@ -392,7 +417,7 @@ class Task:
             self._settling.bury(rows, 'max-retry', at=now, attempts=attempts, text=text)
         else:
             seconds = e.seconds if isinstance(e, RetryLater) else self._pause(attempts, e)
-            at = now + int(seconds * _MICROSECONDS)
+            at = now + int(seconds * SECOND)
             self._log(rows, attempts, e, cid, f'it is tried again in {seconds:.1f} s')
             is_aside = not settings.delivery_err_should_block
             self._settling.retry(rows, at=at, attempts=attempts, text=text, waits_aside=is_aside)
@@ -407,13 +432,12 @@ class Task:
         ids = ', '.join(row.message.msg_id for row in rows[:3]) + (f' and {len(rows) - 3} more' if len(rows) > 3 else '')
         is_expected = isinstance(e, ZatoException | TimeoutError) and e.__cause__ is None
         logger.warning(
-            'Message %s was not delivered to %s (cid: %s, attempt %d): %s: %s; %s',
+            'Message %s was not delivered to %s (cid: %s, attempt %d): %s; %s',
             ids,
             self._title,
             cid,
             attempts,
-            type(e).__name__,
-            e,
+            described(e),
             what,
             exc_info=None if is_expected else e,
             extra={'action': 'pubsub.not_delivered', 'cid': cid},
@@ -432,9 +456,8 @@ class Task:
         now, settings = self._now(), self.item.settings
         most = settings.max_in_flight * settings.delivery_batch_size + PENDING
         rows = suspects(self._head, now, most)
-        if not rows:
-            return
-        self._settling.suspect(rows)
+        if rows:
+            self._settling.suspect(rows)
         dead = [row for row in self._head if row.crashes >= _CRASHES]
         for row in dead:
             self._head.take([row])
@@ -447,9 +470,3 @@ class Task:
                 text,
                 extra={'action': 'pubsub.crash'},
             )
-
-
-def _text_of(e: BaseException) -> str:
-    """What is kept with the message. The answer of another system is not in logs, as it may repeat the message."""
-    answer = f'; it answered: {e.answer}' if isinstance(e, NotTaken) and e.answer else ''
-    return f'{type(e).__name__}: {e}{answer}'[:_ERROR]

@@ -7,11 +7,10 @@ from time import monotonic
 from typing import Final
 
 from zato.common.alarm import Alarms
-from zato.common.config.kinds.pubsub_subscription import NOTIFY
 from zato.server.config.runtime import ConfigObject
 from zato.server.pubsub.administration import FindLeases
-from zato.server.pubsub.assign import lease_name
 from zato.server.pubsub.figures import Figures, QueueFigures
+from zato.server.pubsub.lease_names import lease_name
 from zato.server.pubsub.registry import Registry
 
 _OWNERLESS: Final = 15.0  #: seconds without an owner
@@ -70,20 +69,13 @@ class Watch:
             yield 'it has dead letters', f'see why: zato pubsub dead PATH --sub-key {item.settings.sub_key}'
         if item.id in ownerless:
             yield 'no worker delivers it', 'see the logs of the servers'
-        elif self._max_lag and self._is_wanted(item) and figures.lag > self._max_lag:
+        elif self._max_lag and self._registry.is_delivered(item) and figures.lag > self._max_lag:
             yield f'messages wait for more than {self._max_lag:g} s', 'see why its target does not take them, or is too slow'
 
     def _without_owner(self, items: Collection[ConfigObject]) -> Iterator[int]:
         """Subscriptions that nobody has delivered for a while."""
-        wanted = {lease_name(item.id): item.id for item in items if self._is_wanted(item)}
+        wanted = {lease_name(item.id): item.id for item in items if self._registry.is_delivered(item)}
         held = {name for name, lease in self._leases(list(wanted)).items() if lease.is_held}
         now = self._clock()
         self._ownerless = {id: self._ownerless.get(id, now) for name, id in wanted.items() if name not in held}
         return (id for id, since in self._ownerless.items() if now - since > _OWNERLESS)
-
-    def _is_wanted(self, item: ConfigObject) -> bool:
-        settings = item.settings
-        if not item.is_active or settings.is_paused or settings.delivery_method != NOTIFY:
-            return False
-        endpoint = self._registry.endpoint(settings.endpoint)
-        return endpoint is not None and endpoint.is_active

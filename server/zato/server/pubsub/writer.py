@@ -20,6 +20,7 @@ from gevent import get_hub, getcurrent, monkey
 from gevent.event import Event
 
 from zato.common.exception import StoreUnavailable, ZatoException
+from zato.server.pubsub.commits import Commits
 from zato.server.pubsub.store.interface import Operation, Store
 
 logger = logging.getLogger('zato.pubsub')
@@ -47,15 +48,13 @@ class Writer:
         self._is_in_trouble = False
         self._new: list[Operation] = []  # put in this turn of the event loop
         self._queue: SimpleQueue[list[Operation]] = SimpleQueue()  # an empty list is the end
-        self._done: deque[Sequence[Operation]] = deque()
+        self._done: deque[Sequence[Operation] | None] = deque()  # None is the end
         self._waiting: dict[_Wait, float] = {}  # since when, the oldest first
         self._ended = Event()
         self._is_running = self._is_stopping = False
         self._async: Any = None
         self._watch: gevent.Greenlet[..., None] | None = None
-        self.commits = 0  #: how many there have been
-        self.operations = 0  #: that they carried out
-        self.slowest = 0.0  #: seconds that the longest commit since the last look took
+        self.commits = Commits()
 
     def start(self) -> None:
         """Raises StoreUnavailable."""
@@ -118,7 +117,7 @@ class Writer:
             except BaseException as e:  # the thread must not end: nobody could publish any more
                 logger.critical('The store failed: %r', e, exc_info=True, extra={'action': 'pubsub.store_failed'})
         store.close()
-        self._tell(())
+        self._tell(None)
 
     def _commit(self, first: list[Operation]) -> None:
         taken: list[Operation] = []
@@ -137,12 +136,10 @@ class Writer:
             logger.exception('The store failed', extra={'action': 'pubsub.store_failed'})
             for operation in taken:
                 operation.error = StoreUnavailable(msg=f'The store failed: {e}; it is not known whether it was written')
-        self.commits += 1
-        self.operations += len(taken)
-        self.slowest = max(self.slowest, monotonic() - started)
+        self.commits.add(monotonic() - started, len(taken))
         self._tell(taken)
 
-    def _tell(self, operations: Sequence[Operation]) -> None:
+    def _tell(self, operations: Sequence[Operation] | None) -> None:
         self._done.append(operations)
         if (loop := self._async) is not None:
             loop.send()
@@ -172,8 +169,9 @@ class Writer:
         done = self._done
         while done:
             operations = done.popleft()
-            if not operations and self._is_stopping:
+            if operations is None:
                 self._ended.set()
+                continue
             self._look_for_trouble(operations)
             for operation in sorted(operations, key=_ORDER) if len(operations) > 1 else operations:
                 try:

@@ -57,7 +57,7 @@ class Service:
     cache: Member[Caches] = Member()  #: per process, lost on restart: see Cache
     crypto: Member[Crypto] = Member()
     patterns: Member[Patterns] = Member()
-    pubsub: Member[PubSub] = Member()  #: durable messages to topics and services
+    pubsub: Member[PubSub] = Member()
     rest: Member[REST] = Member()  #: outgoing REST connections
     security: Member[Security] = Member()  #: bearer tokens
     server: Member[ServerFacade] = Member()

@@ -11,10 +11,23 @@ from textwrap import wrap
 from typing import Any, Final
 
 from zato.common.api import CHANNEL
+from zato.common.pubsub import PubSubMessage
 from zato.server.connection.rest import response as rest_response
 from zato.server.pattern import facade, fanout, invoke_retry
 from zato.server.service import Model, ModelCtx, RESTAdapter, Service, __all__, channel_info, data, hooks
-from zato.server.service.facade import cache, crypto, lock, lru, rest, rest_by_name, security, server, static_config, time
+from zato.server.service.facade import (
+    cache,
+    crypto,
+    lock,
+    lru,
+    pubsub,
+    rest,
+    rest_by_name,
+    security,
+    server,
+    static_config,
+    time,
+)
 from zato.server.service.facades import OPTIONAL
 from zato.server.service.input import Input
 from zato.server.service.simpleio import element
@@ -48,6 +61,8 @@ _PARTS: Final[dict[str, type[Any]]] = {
     'self.patterns.fanout': fanout.Fanout,
     'self.patterns.parallel': fanout.Parallel,
     'self.patterns.invoke_retry': invoke_retry.InvokeRetry,
+    'self.pubsub': pubsub.PubSub,
+    'PubSubMessage': PubSubMessage,
     'self.cache': cache.Caches,
     'self.cache.default': lru.LRUCache,
     'self.cache.default, many keys at once': cache.Cache,

@@ -32,10 +32,8 @@ STATES: Final[Mapping[str, tuple[str, str]]] = {
 REASONS: Final[Mapping[str, str]] = {
     'max-retry': 'Failed too often',
     'crash': 'Its process died',
-    'expired': 'Expired',
     'rejected': 'Rejected',
     'deleted-sub': 'Subscription deleted',
-    'hook': 'A hook said so',
 }
 _SHOWN: Final = 120  #: characters of data in a list
 

@@ -37,6 +37,7 @@ def check_name(name: str) -> None:
         'pub_buffer_size_gd': None,
         'current_depth_gd': None,
         'last_pub_time': None,
+        'limit_sub_inactivity': None,
     },
 )
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,15 +93,6 @@ class PubSubTopic:
         label='Expiry',
         group=_LIMITS,
         help='After which time messages expire that were not delivered, unless they say an earlier one; 0: they do not',
-        unit='seconds',
-        minimum=0,
-        maximum=_LONGEST,
-    )
-    limit_sub_inactivity: int = setting(
-        0,
-        label='Sub. inactivity',
-        group=_LIMITS,
-        help='After which time without a sign of its subscriber a subscription is deleted, with its messages; 0: it is not',
         unit='seconds',
         minimum=0,
         maximum=_LONGEST,

@@ -15,8 +15,11 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Final, Literal, NamedTuple, Protocol, Self
 
 from zato.common.exception import StoreUnavailable, ZatoException
+from zato.common.pubsub.dead_letter import Reason
+from zato.common.pubsub.message import MAX_PRIORITY
 
-HIGHEST: Final = 9  #: priority
+HIGHEST: Final = MAX_PRIORITY
+RANKS: Final = range(HIGHEST)  #: the most urgent first
 
 _NOTHING: Final[Mapping[int, Any]] = MappingProxyType({})
 _NONE: Final[frozenset[int]] = frozenset()
@@ -25,9 +28,6 @@ Key = tuple[int, int]
 
 #: Text, bytes, or JSON of a Python value.
 Form = Literal['t', 'b', 'j']
-
-#: Why a message is a dead letter.
-Reason = Literal['max-retry', 'crash', 'expired', 'rejected', 'deleted-sub', 'hook']
 
 
 class StoreFull(StoreUnavailable):
@@ -81,7 +81,7 @@ def _ignore(operation: Operation) -> None:
     """Nobody waits for it."""
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """Without what one database or the other cannot store: NUL, halves of surrogate pairs."""
     return text.encode(errors='backslashreplace').decode().replace('\0', '\\x00')
 
@@ -103,8 +103,9 @@ class Operation:
 
     def begin(self) -> bool:
         """Called in the store's thread once it is about to be carried out. False if nobody waits for it any more."""
+        self.has_begun = True  # before it is asked: who gives up, and then sees that it has not begun, is right
         self.has_begun = self.is_wanted
-        return self.is_wanted
+        return self.has_begun
 
 
 class Publish(Operation):
@@ -175,7 +176,7 @@ class Retry(Settle):
         super().__init__(fence, keys)
         self.at = at
         self.attempts = attempts
-        self.text = _storable(text)
+        self.text = storable(text)
         self.waits_aside = waits_aside
 
 
@@ -189,13 +190,19 @@ class Bury(Settle):
         self.at = at
         self.attempts = attempts
         self.reason = reason
-        self.text = _storable(text)
+        self.text = storable(text)
 
 
 class Suspect(Settle):
-    """The process ended while they may have been running: each has one crash more."""
+    """Each has so many crashes from now on, all of them: a process ended while they may have been running, or this one
+    will have if it ends now. A Retry takes one back: it did not end.
+    """
 
-    __slots__ = ()
+    __slots__ = ('crashes',)
+
+    def __init__(self, fence: Fence, keys: list[Key], *, crashes: int) -> None:
+        super().__init__(fence, keys)
+        self.crashes = crashes
 
 
 class Fetch(Operation):

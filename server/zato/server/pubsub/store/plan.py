@@ -6,6 +6,7 @@ Nothing is read or written here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from typing import Any, Final
 
 from zato.common.exception import Conflict
@@ -16,9 +17,9 @@ MESSAGE_COLUMNS: Final = (
 )
 QUEUE_COLUMNS: Final = 'sub_id, rank, seq'
 LATE_COLUMNS: Final = 'sub_id, due_at, rank, seq'
-SEEN_COLUMNS: Final = 'msg_id, topic_id, size, seq, at'
+SEEN_COLUMNS: Final = 'msg_id, topic_id, digest, at'
 
-#: IDs that are taken: topic and size of their messages.
+#: IDs that are taken: topic of their messages, and digest of the data.
 Known = dict[str, tuple[int, int]]
 
 _NOBODY: Final[tuple[int, ...]] = ()
@@ -65,7 +66,7 @@ def plan(operations: Sequence[Publish], subs: Mapping[int, tuple[int, ...]], kno
             getting.append(found)
             messages += (seq, *message[:10], len(found), *message[10:])
             if operation.own_ids and index in operation.own_ids:
-                made.seen += (message.msg_id, message.topic_id, message.size, seq, message.pub_time)
+                made.seen += (message.msg_id, message.topic_id, digest_of(message.data), message.pub_time)
             rank = HIGHEST - message.priority
             if operation.due and index in operation.due:
                 for sub in found:
@@ -100,7 +101,7 @@ def _repeated(operation: Publish, subs: Mapping[int, tuple[int, ...]], known: Kn
     mine: Known = {}
     for index in sorted(operation.own_ids):
         message = operation.messages[index]
-        this = (message.topic_id, message.size)
+        this = (message.topic_id, digest_of(message.data))
         found = known.get(message.msg_id) or mine.get(message.msg_id)
         if found == this:
             repeated.add(index)
@@ -111,6 +112,11 @@ def _repeated(operation: Publish, subs: Mapping[int, tuple[int, ...]], known: Kn
             mine[message.msg_id] = this
     known.update(mine)
     return frozenset(repeated)
+
+
+def digest_of(data: bytes) -> int:
+    """64 bits, by which the same message is told from another one with its ID."""
+    return int.from_bytes(blake2b(data, digest_size=8).digest(), signed=True)
 
 
 def taken(message: StoredMessage) -> Conflict:

@@ -17,9 +17,11 @@ from psycopg.rows import TupleRow
 from zato.common.exception import StoreUnavailable
 from zato.common.odb.address import ODBAddress
 from zato.common.odb.database import POSTGRESQL
+from zato.server.pubsub.lease_names import lease_name, subscription_of
 from zato.server.pubsub.store import statements
 from zato.server.pubsub.store.arrays import columns, integers, register, texts
 from zato.server.pubsub.store.interface import (
+    RANKS,
     Ack,
     Bury,
     Fence,
@@ -33,17 +35,14 @@ from zato.server.pubsub.store.interface import (
     StoreFull,
     Suspect,
 )
-from zato.server.pubsub.store.plan import Known, Plan, own_ids, plan
+from zato.server.pubsub.store.plan import Known, Plan, digest_of, own_ids, plan
 from zato.server.pubsub.store.subscription_lock import SHARE
 from zato.server.pubsub.store.turn import carry_out, fail
-
-CHANNEL: Final = 'zato_pubsub'
 
 _TIMEOUT: Final = 45.0  #: seconds for all answers; the server ends statements earlier, if it is alive
 _ATTEMPTS: Final = 5
 _FRESH_AFTER: Final = 5.0  #: seconds after which a queue is read from its very beginning in any case
-_EVERY_RANK: Final = integers(range(statements.RANKS))
-_NOTE_SIZE: Final = 7_000  #: characters; PostgreSQL takes 8,000 bytes
+_EVERY_RANK: Final = integers(RANKS)
 #: Queues grow and shrink too fast for statistics of them, so there is one way to read each table: by its index.
 _PLANNER: Final = ' '.join(f'-c enable_{node}=off' for node in ('seqscan', 'bitmapscan', 'hashjoin', 'mergejoin'))
 _OPTIONS: Final = f'{_PLANNER} -c plan_cache_mode=force_generic_plan -c jit=off'
@@ -67,7 +66,7 @@ class _Connection(psycopg.Connection[TupleRow]):
 
 
 class PostgreSQLStore:
-    """address: of the ODB, which has the tables. notes: what others are told by NOTIFY when something is written."""
+    """address: of the ODB, which has the tables."""
 
     def __init__(self, address: ODBAddress) -> None:
         self._address = address
@@ -75,7 +74,6 @@ class PostgreSQLStore:
         self._subs_version = 0
         self._subs: dict[int, tuple[int, ...]] = {}  # topic → those who have subscribed
         self._low: dict[int, _Low] = {}  # subscription → where its queue begins
-        self.notes: list[str] = []
 
     def open(self) -> None:
         address = self._address
@@ -87,6 +85,7 @@ class PostgreSQLStore:
         except psycopg.Error as e:
             raise self._unavailable(e, 'nothing was written') from e
         register(self._connection.adapters)
+        self._connection.execute(statements.DURABLE)
         self._subs_version = 0
 
     def close(self) -> None:
@@ -96,7 +95,7 @@ class PostgreSQLStore:
 
     def commit(self, take: Callable[[], Sequence[Operation]]) -> Sequence[Operation]:
         operations = take()
-        if operations or self.notes:
+        if operations:
             carry_out(self._transaction, operations)
         return operations
 
@@ -119,7 +118,7 @@ class PostgreSQLStore:
                 return
 
     def _write(self, connection: _Connection, operations: Sequence[Operation]) -> None:
-        turn = _Turn(operations, self.notes[:])
+        turn = _Turn(operations)
         turn.made = self._planned(connection, turn.published)
         try:
             self._send(connection, turn)
@@ -129,7 +128,6 @@ class PostgreSQLStore:
                 raise
             fail(turn.fetched, self._unavailable(e, 'nothing was read'))
             turn.fetched = []
-        del self.notes[: len(turn.notes)]
         if turn.numbers:
             _number(turn.published, turn.numbers.fetchall()[0][0])
         if turn.leases:
@@ -153,7 +151,7 @@ class PostgreSQLStore:
 
     def _put(self, connection: _Connection, turn: _Turn) -> None:
         """What is read is read after the commit, so that nobody waits for that."""
-        is_writing = turn.made or turn.settled or turn.notes
+        is_writing = turn.made or turn.settled
         if is_writing:
             connection.execute('BEGIN', prepare=True)
         if turn.made:
@@ -161,8 +159,6 @@ class PostgreSQLStore:
         if turn.settled:
             turn.leases = _settle(connection, turn.settled)
         turn.returned = [_run(connection, statements.BRING_BACK, (fetch.sub_id, fetch.now)) for fetch in turn.fetched]
-        for note in _joined(turn.notes):
-            _run(connection, statements.NOTIFY, (CHANNEL, note))
         if is_writing:
             turn.commit = connection.execute('COMMIT', prepare=True)
         turn.found = [self._ask(connection, fetch) for fetch in turn.fetched]
@@ -223,7 +219,9 @@ class PostgreSQLStore:
         known: Known = {}
         if ids := own_ids(operations):
             found = _run(connection, statements.KNOWN, {'ids': ids}).fetchall()
-            known = {id: (topic_id, size) for id, topic_id, size in found}
+            known = {
+                id: (topic_id, digest if digest is not None else digest_of(data)) for id, topic_id, digest, data in found
+            }
         made = plan(operations, self._subs, known, last=0)
         return made if made.messages else None
 
@@ -239,7 +237,7 @@ class PostgreSQLStore:
         values = [*columns(made.messages, 14, 'tiiiittiiiitb'), *columns(made.queue, 3, 'iii')]
         statement = statements.PUBLISH
         if made.late or made.seen:
-            values += [*columns(made.late, 4, 'iiii'), *columns(made.seen, 5, 'tiiii')]
+            values += [*columns(made.late, 4, 'iiii'), *columns(made.seen, 4, 'tiii')]
             statement = statements.PUBLISH_ALL
         _run(connection, SHARE)
         _run(connection, statements.CHECK_SUBS, (self._subs_version,))
@@ -279,11 +277,10 @@ class PostgreSQLStore:
 class _Turn:
     """What a transaction is to do, and its answers as far as there are any."""
 
-    def __init__(self, operations: Sequence[Operation], notes: Sequence[str]) -> None:
+    def __init__(self, operations: Sequence[Operation]) -> None:
         self.published = [operation for operation in operations if type(operation) is Publish]
         self.settled = [operation for operation in operations if isinstance(operation, Settle)]
         self.fetched = [operation for operation in operations if type(operation) is Fetch]
-        self.notes = notes
         self.made: Plan | None = None
         self.numbers: _Cursor | None = None
         self.leases: _Cursor | None = None
@@ -304,7 +301,7 @@ class _Low:
     __slots__ = ('seqs', 'since')
 
     def __init__(self) -> None:
-        self.seqs = [0] * statements.RANKS
+        self.seqs = [0] * len(RANKS)
         self.since = monotonic()
 
 
@@ -314,7 +311,7 @@ def _run(connection: _Connection, statement: str, values: Any = None) -> _Cursor
 
 def _settle(connection: _Connection, operations: Sequence[Settle]) -> _Cursor:
     """Returns the leases as they are, whose rows are locked."""
-    names = sorted({f'pubsub:{operation.fence.sub_id}' for operation in operations})
+    names = sorted({lease_name(operation.fence.sub_id) for operation in operations})
     leases = _run(connection, statements.LOCK_LEASES, (texts(names),))
     acks = [operation for operation in operations if type(operation) is Ack]
     if acks:
@@ -334,7 +331,7 @@ def _statement_for(operation: Settle) -> tuple[str, dict[str, Any]]:
         values = {'attempts': operation.attempts, 'at': operation.at, 'text': operation.text, 'reason': operation.reason}
         return statements.BURY, values
     assert isinstance(operation, Suspect)
-    return statements.SUSPECT, {}
+    return statements.SUSPECT, {'crashes': operation.crashes}
 
 
 def _these(operations: Sequence[Settle]) -> dict[str, Any]:
@@ -360,20 +357,9 @@ def _number(operations: Sequence[Publish], seqs: Sequence[int]) -> None:
 
 
 def _find_lost(operations: Sequence[Settle], leases: Sequence[TupleRow]) -> None:
-    held = {Fence(int(name[7:]), owner, epoch) for name, owner, epoch in leases}
+    held = {Fence(subscription_of(name), owner, epoch) for name, owner, epoch in leases}
     for operation in operations:
         operation.is_lost, operation.error = operation.fence not in held, None
-
-
-def _joined(notes: Sequence[str]) -> list[str]:
-    """As few as can be, one note a line."""
-    joined: list[str] = []
-    for note in notes:
-        if joined and len(joined[-1]) + len(note) < _NOTE_SIZE:
-            joined[-1] += f'\n{note}'
-        else:
-            joined.append(note)
-    return joined
 
 
 def _reason(e: Exception) -> str:

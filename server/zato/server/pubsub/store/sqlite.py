@@ -17,6 +17,7 @@ import msgspec
 
 from zato.common.exception import StoreUnavailable
 from zato.common.lock import FileLock
+from zato.server.pubsub.lease_names import lease_name, subscription_of
 from zato.server.pubsub.store.interface import (
     Ack,
     Bury,
@@ -36,6 +37,7 @@ from zato.server.pubsub.store.plan import (
     QUEUE_COLUMNS,
     SEEN_COLUMNS,
     Known,
+    digest_of,
     own_ids,
     plan,
 )
@@ -78,6 +80,7 @@ _FETCH: Final = """
 _THESE: Final = 'sub_id = ? AND rank = ? AND seq IN (SELECT value FROM json_each(?))'
 _THEIR_MESSAGES: Final = f'seq IN (SELECT q.seq FROM ps_queue q WHERE q.{_THESE.replace(" AND ", " AND q.")})'
 
+_ALIVE: Final = 'crashes = max(crashes - 1, 0)'
 _encode_json: Final = msgspec.json.Encoder().encode
 _decode_rows: Final = msgspec.json.Decoder(list[list[Any]]).decode
 
@@ -226,7 +229,7 @@ class SQLiteStore:
         _insert(execute, f'INSERT INTO ps_msg ({MESSAGE_COLUMNS})', 14, made.messages)
         _insert(execute, f'INSERT INTO ps_queue ({QUEUE_COLUMNS})', 3, made.queue)
         _insert(execute, f'INSERT INTO ps_retry ({LATE_COLUMNS})', 4, made.late)
-        _insert(execute, f'INSERT INTO ps_seen ({SEEN_COLUMNS})', 5, made.seen)
+        _insert(execute, f'INSERT INTO ps_seen ({SEEN_COLUMNS})', 4, made.seen)
 
     def _read_subs(self, execute: Execute, version: int) -> None:
         found: dict[int, tuple[int, ...]] = {}
@@ -281,9 +284,11 @@ def _known(execute: Execute, operations: Sequence[Publish]) -> Known:
     known: Known = {}
     if ids:
         wanted = _encode_json(ids).decode()
-        for table in ('ps_seen', 'ps_msg'):
-            sql = f'SELECT msg_id, topic_id, size FROM {table} WHERE msg_id IN (SELECT value FROM json_each(?))'
-            known.update({id: (topic_id, size) for id, topic_id, size in execute(sql, (wanted,)).fetchall()})
+        these = 'WHERE msg_id IN (SELECT value FROM json_each(?))'
+        stored = execute(f'SELECT msg_id, topic_id, data FROM ps_msg {these}', (wanted,)).fetchall()
+        known.update({id: (topic_id, digest_of(data)) for id, topic_id, data in stored})
+        seen = execute(f'SELECT msg_id, topic_id, digest FROM ps_seen {these}', (wanted,)).fetchall()
+        known.update({id: (topic_id, digest) for id, topic_id, digest in seen})
     return known
 
 
@@ -298,9 +303,9 @@ def _insert(execute: Execute, into: str, width: int, values: Sequence[Any]) -> N
 
 
 def _held(execute: Execute, operations: Sequence[Settle]) -> set[tuple[int, str, int]]:
-    names = _encode_json([f'pubsub:{id}' for id in {operation.fence.sub_id for operation in operations}]).decode()
+    names = _encode_json([lease_name(id) for id in {operation.fence.sub_id for operation in operations}]).decode()
     sql = 'SELECT name, owner, epoch FROM lease WHERE name IN (SELECT value FROM json_each(?))'
-    return {(int(name[7:]), owner, epoch) for name, owner, epoch in execute(sql, (names,)).fetchall()}
+    return {(subscription_of(name), owner, epoch) for name, owner, epoch in execute(sql, (names,)).fetchall()}
 
 
 def _by_rank(keys: Sequence[tuple[int, int]]) -> Iterable[tuple[int, str]]:
@@ -322,14 +327,12 @@ def _ack(execute: Execute, operation: Ack, these: tuple[int, int, str]) -> None:
 def _retry(execute: Execute, operation: Retry, these: tuple[int, int, str]) -> None:
     if not operation.waits_aside:
         values = (operation.attempts, operation.at, operation.text)
-        execute(f'UPDATE ps_queue SET attempts = ?, not_before = ?, error = ? WHERE {_THESE}', (*values, *these))
+        execute(f'UPDATE ps_queue SET attempts = ?, not_before = ?, error = ?, {_ALIVE} WHERE {_THESE}', (*values, *these))
         return
     columns = 'sub_id, due_at, rank, seq, attempts, crashes, error'
     values = (operation.at, operation.attempts, operation.text)
-    execute(
-        f'INSERT INTO ps_retry ({columns}) SELECT sub_id, ?, rank, seq, ?, crashes, ? FROM ps_queue WHERE {_THESE}',
-        (*values, *these),
-    )
+    moved = f'SELECT sub_id, ?, rank, seq, ?, max(crashes - 1, 0), ? FROM ps_queue WHERE {_THESE}'
+    execute(f'INSERT INTO ps_retry ({columns}) {moved}', (*values, *these))
     execute(f'DELETE FROM ps_queue WHERE {_THESE}', these)
 
 
@@ -351,7 +354,7 @@ def _bury(execute: Execute, operation: Bury, these: tuple[int, int, str]) -> Non
 
 
 def _suspect(execute: Execute, operation: Suspect, these: tuple[int, int, str]) -> None:
-    execute(f'UPDATE ps_queue SET crashes = crashes + 1 WHERE {_THESE}', these)
+    execute(f'UPDATE ps_queue SET crashes = ? WHERE {_THESE}', (operation.crashes, *these))
 
 
 #: Each is given a subscription, a rank, and seqs as JSON.

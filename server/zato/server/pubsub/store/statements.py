@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from typing import Final
 
+from zato.server.pubsub.lease_names import SUBSCRIPTIONS
 from zato.server.pubsub.store.plan import LATE_COLUMNS, MESSAGE_COLUMNS, QUEUE_COLUMNS, SEEN_COLUMNS
 
 DUE_AT_ONCE: Final = 500  #: rows that come back to their queue in one transaction
-RANKS: Final = 9
 
 SUBS: Final = """
     SELECT t.subs, s.id, s.topic_id FROM ps_state t LEFT JOIN ps_sub s ON s.is_removed = 0 WHERE t.id = 1 ORDER BY s.id
 """
+#: What is committed is on disk, whatever the database does for others.
+DURABLE: Final = """
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local')
+"""
 KNOWN: Final = """
-    SELECT msg_id, topic_id, size FROM ps_seen WHERE msg_id = ANY(%(ids)s)
-    UNION ALL SELECT msg_id, topic_id, size FROM ps_msg WHERE msg_id = ANY(%(ids)s)
+    SELECT msg_id, topic_id, NULL, data FROM ps_msg WHERE msg_id = ANY(%(ids)s)
+    UNION ALL SELECT msg_id, topic_id, digest, NULL FROM ps_seen WHERE msg_id = ANY(%(ids)s)
 """
 
 #: A division by zero, which ends the transaction, if subscriptions have changed.
@@ -48,21 +52,19 @@ PUBLISH_ALL: Final = PUBLISH.replace(
         INSERT INTO ps_retry ({LATE_COLUMNS}) SELECT r.sub_id, r.due_at, r.rank, n.of[r.at]
         FROM numbers n, unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]) AS r(sub_id, due_at, rank, at)
     ), seen AS (
-        INSERT INTO ps_seen ({SEEN_COLUMNS}) SELECT s.msg_id, s.topic_id, s.size, n.of[s.place], s.at
-        FROM numbers n, unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
-            AS s(msg_id, topic_id, size, place, at)
+        INSERT INTO ps_seen ({SEEN_COLUMNS}) SELECT * FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[])
     )
     SELECT of FROM numbers""",
 )
 
 LOCK_LEASES: Final = 'SELECT name, owner, epoch FROM lease WHERE name = ANY(%s) ORDER BY name FOR SHARE'
 
-_HELD: Final = """
+_HELD: Final = f"""
     held AS MATERIALIZED (
         SELECT f.no, f.sub_id
         FROM unnest(%(fences)s::bigint[], %(sub_ids)s::bigint[], %(owners)s::text[], %(epochs)s::bigint[])
             AS f(no, sub_id, owner, epoch)
-        JOIN lease l ON l.name = 'pubsub:' || f.sub_id AND l.owner = f.owner AND l.epoch = f.epoch
+        JOIN lease l ON l.name = '{SUBSCRIPTIONS}' || f.sub_id AND l.owner = f.owner AND l.epoch = f.epoch
     )
 """
 _THESE: Final = """
@@ -87,12 +89,13 @@ ACK: Final = f"""
     UPDATE ps_msg m SET refs = s.refs FROM shared s WHERE m.seq = s.seq AND (s.refs > 0 OR s.keep_until > 0)
 """
 RETRY: Final = (
-    f'WITH {_HELD} UPDATE ps_queue q SET attempts = %(attempts)s, not_before = %(at)s, error = %(text)s FROM {_THESE}'
+    f'WITH {_HELD} UPDATE ps_queue q SET attempts = %(attempts)s, not_before = %(at)s, error = %(text)s, '
+    f'crashes = greatest(q.crashes - 1, 0) FROM {_THESE}'
 )
 RETRY_ASIDE: Final = f"""
     WITH {_HELD}, gone AS (DELETE FROM ps_queue q USING {_THESE} RETURNING q.sub_id, q.rank, q.seq, q.crashes)
     INSERT INTO ps_retry (sub_id, due_at, rank, seq, attempts, crashes, error)
-    SELECT sub_id, %(at)s, rank, seq, %(attempts)s, crashes, %(text)s FROM gone
+    SELECT sub_id, %(at)s, rank, seq, %(attempts)s, greatest(crashes - 1, 0), %(text)s FROM gone
 """
 #: One that died before, and was delivered again by a replay, is a dead letter once.
 BURY: Final = f"""
@@ -108,7 +111,7 @@ BURY: Final = f"""
     ON CONFLICT (sub_id, seq) DO UPDATE SET attempts = excluded.attempts, reason = excluded.reason, error = excluded.error,
         died_at = excluded.died_at
 """
-SUSPECT: Final = f'WITH {_HELD} UPDATE ps_queue q SET crashes = crashes + 1 FROM {_THESE}'
+SUSPECT: Final = f'WITH {_HELD} UPDATE ps_queue q SET crashes = %(crashes)s FROM {_THESE}'
 
 BRING_BACK: Final = f"""
     WITH due AS (
@@ -136,4 +139,3 @@ FETCH: Final = """
         ) counted WHERE before < %(size)s
     ) f ON true
 """
-NOTIFY: Final = 'SELECT pg_notify(%s, %s)'

@@ -45,8 +45,8 @@ def _refusal(operation: Operation, e: Exception) -> ZatoException:
     if isinstance(e, ZatoException):
         return e
     reason = f'{type(e).__name__}: {str(e).splitlines()[0] if str(e) else "no more is known"}'
+    name = type(operation).__name__
+    logger.error('%s of messages cannot be carried out: %s', name, reason, extra={'action': 'pubsub.operation_refused'})
     if isinstance(operation, Publish):
         return BadRequest(msg=f'The message cannot be stored: {reason}')
-    name = type(operation).__name__
-    logger.error('%s of messages cannot be carried out: %s', name, reason, extra={'action': 'pubsub-operation-refused'})
     return StoreUnavailable(msg=f'{name} of messages cannot be carried out: {reason}; nothing was written')

@@ -11,16 +11,17 @@ from zato.common.config.kinds.pubsub_endpoint import REST
 from zato.common.config.kinds.pubsub_subscription import PULL
 from zato.common.exception import BadRequest, NotFound
 from zato.common.pubsub import PubSubMessage
+from zato.common.pubsub.moments import SECOND
 from zato.server.config.runtime import ConfigObject
 from zato.server.propagate.change import make_change
 from zato.server.propagate.configuration import Configuration
 from zato.server.propagate.ledger import Actor
-from zato.server.pubsub.automatic import subscribe
+from zato.server.pubsub.automatic import subscribe, unsubscribe
 from zato.server.pubsub.content import as_message, attributes_of
 from zato.server.pubsub.listed import Listed
 from zato.server.pubsub.pulled import PulledMessages
 from zato.server.pubsub.queues import Queues
-from zato.server.pubsub.registry import SUBSCRIPTION, TOPIC, Registry
+from zato.server.pubsub.registry import TOPIC, Registry
 from zato.server.pubsub.store.interface import Row, StoredMessage
 
 PAGE: Final = 50  #: messages
@@ -93,11 +94,7 @@ class PubSubQueues:
         """Without effect if there is no such subscription. What it has not delivered becomes dead letters."""
         item = self._parts.registry.subscription_by_key(sub_key)
         if item is not None:
-            change = make_change('delete', find_kind(SUBSCRIPTION), {'id': item.id})
-            try:
-                self._parts.configuration.apply([change], self._actor(), is_system=True)
-            except NotFound:
-                pass  # somebody else did the same
+            unsubscribe(self._parts.configuration, item, self._actor())
 
     def create_topic(self, name: str, settings: Mapping[str, Any]) -> ConfigObject:
         """Raises Conflict, BadRequest, NotFound if this worker does not have it in time."""
@@ -125,7 +122,7 @@ class PubSubQueues:
     def _shown(self, found: Listed, item: ConfigObject | None) -> PubSubMessage:
         topic = self._parts.registry.topic_by_id(found.topic_id)
         sub_key = item.settings.sub_key if item is not None else ''
-        message = as_message(_row_of(found), sub_key, topic, int(self._parts.now() * 1_000_000))
+        message = as_message(_row_of(found), sub_key, topic, int(self._parts.now() * SECOND))
         message.__dict__.update(attributes_of(found.meta))
         return message
 
