@@ -59,7 +59,7 @@ def test_what_is_undelivered_when_all_servers_stop_is_delivered_in_order_when_th
     environment_odb: ODBAddress | None, tmp_path: Path
 ) -> None:
     with cluster(tmp_path, environment_odb, servers=2, workers=1) as made:
-        ids = made.publish_many(TARGET, 800, seconds=0.005)
+        ids = made.publish_many(TARGET, 800, seconds=0.003)
         eventually(lambda: len(made.lines()) >= 20, 'the first deliveries')
         made.environment.stop()
         left = made.undelivered()

@@ -155,18 +155,22 @@ class Publishers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How many deliveries too many there may be per kill: those in flight, by service, and those being acknowledged."""
+    """How many deliveries too many there may be per kill: those in flight, by service, and those being acknowledged.
+
+    alone: kills of a worker whose server went on.
+    """
 
     kills: int
     batches: Mapping[str, int]
+    alone: int = 0
 
     def of(self, service: str) -> int:
         return self.kills * (self.batches[service] + _PENDING)
 
     @property
     def dead(self) -> int:
-        """Nobody knows of a message that was in flight whenever a process was killed that it was not the reason."""
-        return self.kills // _KILLS * len(self.batches)
+        """Nobody knows of a message that was in flight whenever a worker was killed that it was not the reason."""
+        return self.alone // _KILLS * len(self.batches)
 
 
 def balance(cluster: Cluster, publishers: Publishers, subscribed: Mapping[str, Sequence[str]], limits: Limits) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from tests.chaos.pubsub_books import Limits, Publishers, balance
 from tests.chaos.pubsub_cluster import LOOSE, TOPIC, Cluster, kill
+from tests.chaos.pubsub_freeze import freeze_without_lock, thaw
 from tests.support.admin import create
 from tests.support.environment import eventually
 from tests.support.postgresql import PostgreSQL
@@ -63,7 +64,23 @@ def storm(
             else:
                 kill(own.sample(sorted(cluster.workers), 1))
         time.sleep(own.uniform(0.05, most))
-    return balance(cluster, publishers, SUBSCRIBED, Limits(kills=rounds, batches=BATCHES))
+    alone = rounds if what == 'worker' else 0
+    return balance(cluster, publishers, SUBSCRIBED, Limits(kills=rounds, batches=BATCHES, alone=alone))
+
+
+def freezes(cluster: Cluster, *, seed: int, rounds: int) -> list[str]:
+    """Workers are stopped for longer than their leases last, one at a time, and go on. Returns what went wrong."""
+    print(f'seed {seed}')
+    own = random.Random(seed)
+    subscribe(cluster)
+    with Publishers(cluster, 16, seed, SUBSCRIBED) as publishers:
+        for _ in range(rounds):
+            (pid,) = own.sample(sorted(cluster.workers), 1)
+            freeze_without_lock(cluster, pid)
+            time.sleep(_LONG)
+            thaw(pid)
+            time.sleep(own.uniform(0, 2.0))
+    return balance(cluster, publishers, SUBSCRIBED, Limits(kills=rounds, batches=BATCHES, alone=rounds))
 
 
 def outages(cluster: Cluster, postgresql: PostgreSQL, *, seed: int, how: Sequence[str]) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.chaos.pubsub_backlog import needs
 from tests.chaos.pubsub_cluster import cluster
-from tests.chaos.pubsub_storm import outages, storm
+from tests.chaos.pubsub_storm import freezes, outages, storm
 from tests.support.postgresql import PostgreSQL
 from zato.common.odb.address import ODBAddress
 
@@ -27,6 +27,14 @@ def test_what_was_acknowledged_is_delivered_though_single_processes_are_killed(
 ) -> None:
     with cluster(tmp_path, environment_odb, servers=2, workers=2) as made:
         assert storm(made, seed=seed, rounds=20, most=2.0, what='worker') == []
+
+
+@pytest.mark.parametrize('seed', [1, 2])
+def test_what_was_acknowledged_is_delivered_though_workers_stop_for_a_while(
+    environment_odb: ODBAddress | None, tmp_path: Path, seed: int
+) -> None:
+    with cluster(tmp_path, environment_odb, servers=2, workers=2) as made:
+        assert freezes(made, seed=seed, rounds=4) == []
 
 
 @pytest.mark.parametrize('seed', [1, 2, 3])

@@ -46,7 +46,7 @@ from zato.common.odb.database import Database, ODBUnavailable
 from zato.common.odb.lease import LeaseLost, Leases
 from zato.common.odb.tables import config_counter, config_event
 from zato.server.propagate.odb import ODB
-from zato.server.propagate.presence import HEARTBEAT, Presence, Progress, known_workers
+from zato.server.propagate.presence import HEARTBEAT, Presence, Progress, died_alone, known_workers
 from zato.server.propagate.wake import WakeSocket, send
 from zato.server.pubsub.assign import Assignment
 
@@ -73,6 +73,8 @@ class Tasks:
         note('lost', sub_id, delivers.pop(sub_id).epoch)
     def peers(self):
         return known_workers(odb)
+    def died_alone(self, peer):
+        return died_alone(peer)
     def tell(self, peers):
         send([peer.socket for peer in peers if peer.id != presence.id], {'leases': True})
 

@@ -17,8 +17,8 @@ from zato.server.pubsub.copies import Copies, Destination, Moves
 from zato.server.pubsub.dead import Chosen, DeadLetters
 from zato.server.pubsub.queues import Queues
 from zato.server.pubsub.replay import Replay
-from zato.server.pubsub.store.interface import Ack, Bury, Fence, Fetch, Operation, Publish, Retry, SubRow
-from zato.server.pubsub.subs import SubscriptionRows
+from zato.server.pubsub.store.interface import Ack, Bury, Fence, Fetch, Operation, Publish, Retry
+from zato.server.pubsub.subs import SubRow, SubscriptionRows
 from zato.server.pubsub.sweeper import Sweeper
 
 A, B, COMES_AND_GOES = 11, 12, 13

@@ -18,8 +18,7 @@ from zato.common.odb.address import ODBAddress
 from zato.common.odb.database import Database
 from zato.common.pubsub.schema import store_address
 from zato.server.pubsub.messages import MessageTables
-from zato.server.pubsub.store.interface import SubRow
-from zato.server.pubsub.subs import SubscriptionRows
+from zato.server.pubsub.subs import SubRow, SubscriptionRows
 
 Start = Callable[..., subprocess.Popen[str]]
 

@@ -12,8 +12,7 @@ from tests.support.pubsub_tables import OTHER_TOPIC, TOPIC, PubSubTables
 from zato.common.odb.address import ODBAddress
 from zato.common.odb.database import ODBUnavailable
 from zato.server.pubsub import subs
-from zato.server.pubsub.store.interface import SubRow
-from zato.server.pubsub.subs import SubscriptionRows
+from zato.server.pubsub.subs import SubRow, SubscriptionRows
 
 A, B, C = 7, 8, 9
 FIRST, SECOND_ONE = SubRow(A, TOPIC, 'zpsk.a'), SubRow(B, TOPIC, 'zpsk.b')
@@ -192,7 +191,7 @@ _SUBSCRIBE = """
 from pathlib import Path
 from zato.server.propagate.odb import ODB
 from zato.server.pubsub.messages import MessageTables
-from zato.server.pubsub.store.interface import SubRow
+from zato.server.pubsub.subs import SubRow
 from zato.server.pubsub.subs import SubscriptionRows
 
 rows = SubscriptionRows(MessageTables(ODB(database)))

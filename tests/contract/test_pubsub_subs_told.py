@@ -10,8 +10,7 @@ import pytest
 from tests.support.pubsub_tables import TOPIC, PubSubTables
 from zato.common.odb.address import ODBAddress
 from zato.server.pubsub import subs
-from zato.server.pubsub.store.interface import SubRow
-from zato.server.pubsub.subs import SubscriptionRows
+from zato.server.pubsub.subs import SubRow, SubscriptionRows
 
 ROWS = [SubRow(id, TOPIC, f'zpsk.{id}') for id in range(7, 12)]
 

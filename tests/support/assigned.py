@@ -72,6 +72,9 @@ class Worker:
             raise ODBUnavailable(msg='The ODB is away')
         return [worker.peer for worker in self.cluster.known]
 
+    def died_alone(self, peer: Peer) -> bool:
+        return not self.cluster.died_with_server
+
     def tell(self, peers: Sequence[Peer]) -> None:
         for worker in self.cluster.known:
             if worker is not self:
@@ -96,6 +99,7 @@ class Cluster:
         self.workers: list[Worker] = []
         self.known: list[Worker] = []
         self.odb_is_away = False
+        self.died_with_server = False
 
     def want(self, sub_ids: Iterable[int], server: str = '') -> None:
         self.wanted.update(dict.fromkeys(sub_ids, server))

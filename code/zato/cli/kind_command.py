@@ -114,6 +114,7 @@ def create_command(kind: Kind, name: str) -> click.Command:
 
 def delete_command(kind: Kind, name: str) -> click.Command:
     """Deletes an object of the kind by `--id` or `--name`."""
+
     def remove(path_argument: Path | None, path_option: Path | None, id: str | None, name: str | None) -> None:
         path = _one_path(path_argument, path_option)
         which = _which(id, name)

@@ -5,6 +5,10 @@ from __future__ import annotations
 import fcntl
 import os
 from pathlib import Path
+from typing import Final
+
+_ENDED: Final = 'Z'  #: state of a process whose parent has not looked at it yet
+_STARTED: Final = 19  #: index of the time at which a process began, counted from its state on
 
 
 class FileLock:
@@ -36,8 +40,12 @@ class FileLock:
 
     def write_owner(self) -> None:
         """Write this process's ID into the file, for `owner_of`."""
+        self.write(str(os.getpid()))
+
+    def write(self, text: str) -> None:
+        """Into the file, for whoever reads it; while it is held."""
         os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, str(os.getpid()).encode(), 0)
+        os.pwrite(self._fd, text.encode(), 0)
 
     def release(self) -> None:
         """For all processes that share it. Twice is safe."""
@@ -64,12 +72,23 @@ def owner_of(path: Path) -> int:
     return pid if not _has_ended(pid) and is_locked(path) else 0
 
 
+def process_identity(pid: int) -> str:
+    """Tells a process from others that have its ID later; '' if there is none (Linux; elsewhere always)."""
+    fields = _stat(pid)
+    return f'{pid} {fields[_STARTED]}' if fields and fields[0] != _ENDED else ''
+
+
 def _has_ended(pid: int) -> bool:
     """Is it there only since its parent has not looked at it yet (Linux only)?"""
+    return _stat(pid)[:1] == [_ENDED]
+
+
+def _stat(pid: int) -> list[str]:
+    """What Linux says of a process, from its state on; [] for nothing."""
     try:
-        return Path(f'/proc/{pid}/stat').read_text(encoding='latin-1').rpartition(')')[2].split()[0] == 'Z'
+        return Path(f'/proc/{pid}/stat').read_text(encoding='latin-1').rpartition(')')[2].split()
     except OSError:
-        return False
+        return []
 
 
 def is_locked(path: Path) -> bool:

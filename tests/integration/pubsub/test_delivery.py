@@ -19,7 +19,8 @@ from zato.server.config.runtime import ConfigObject
 from zato.server.pubsub.failure import without_answer
 from zato.server.pubsub.store.interface import Fence, Publish, Row, StoredMessage
 from zato.server.pubsub.store.sqlite import SQLiteStore
-from zato.server.pubsub.task import Surroundings, Task
+from zato.server.pubsub.surroundings import Surroundings
+from zato.server.pubsub.task import Task
 from zato.server.pubsub.writer import Writer
 
 TOPIC, SUB = 1, 7
@@ -347,6 +348,15 @@ def test_several_messages_are_delivered_at_once_and_those_that_are_not_taken_aga
     assert [[message.data for message in call] for call in target.calls] == [['a', 'b', 'c'], ['b']]
 
 
+def test_a_target_whose_answer_makes_no_sense_has_not_taken_them(bench: Bench) -> None:
+    bench.publish('a')
+    target = Target()
+    target.answer = lambda messages: [{'a': 1}] if len(target.calls) == 1 else ()  # type: ignore[list-item, return-value]
+    bench.task(target)
+    until(lambda: not bench.left())
+    assert (target.data, bench.failed) == (['a', 'a'], [])
+
+
 def test_one_bad_message_of_many_ends_up_alone(bench: Bench) -> None:
     bench.publish(*'abcdefgh')
     target = Target(lambda messages: fail(1)(messages) if any(message.data == 'c' for message in messages) else ())
@@ -504,6 +514,15 @@ def test_what_may_have_ended_a_process_and_then_fails_has_not_ended_another(benc
     assert bench.dead() == []
 
 
+def test_a_task_that_is_stopped_as_it_begins_has_noted_what_may_have_ended_the_last_holder(bench: Bench) -> None:
+    bench.publish('a', 'b')
+    target = Target()
+    task = bench.task(target, is_clean=False)
+    task.stop(PATIENCE)
+    assert bench.sql('SELECT crashes FROM ps_queue') == [(1,), (1,)]
+    assert (task.is_clean, target.calls) == (True, [])
+
+
 def test_a_target_that_was_not_there_is_tried_as_soon_as_it_is(bench: Bench) -> None:
     bench.publish('a')
     target = Target(fail(1))
@@ -562,7 +581,7 @@ def test_a_hook_deletes_skips_and_fails(bench: Bench) -> None:
 
 
 def test_a_task_that_cannot_go_on_is_told_of(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('zato.server.pubsub.task.as_message', lambda *arguments: 1 / 0)
+    monkeypatch.setattr('zato.server.pubsub.task.readable', lambda *arguments: 1 / 0)
     bench.publish('a')
     bench.task(Target())
     until(lambda: bench.failed)

@@ -81,3 +81,30 @@ def test_nothing_is_delivered_beside_what_may_have_ended_a_process(bench: Bench)
     until(lambda: not bench.left())
     assert beside == [0]
     assert target.data[0] == 'suspect'
+
+
+def test_what_fails_holds_back_what_is_behind_it_also_while_others_publish(bench: Bench) -> None:
+    bench.publish('a', 'b')
+
+    def answer(messages: Sequence[PubSubMessage]) -> tuple[()]:
+        if len(target.calls) == 1:
+            task.look(4)
+            raise ValueError('no')
+        return ()
+
+    target = Target(answer)
+    task = bench.task(target)
+    until(lambda: not bench.left())
+    assert target.data == ['a', 'a', 'b']
+
+
+@pytest.mark.parametrize(('form', 'data'), [('j', "CAST('[NaN]' AS BLOB)"), ('t', "x'ff'")], ids=['not JSON', 'not text'])
+def test_what_cannot_be_read_is_a_dead_letter_and_the_rest_is_delivered(bench: Bench, form: str, data: str) -> None:
+    bench.publish('a', 'b')
+    bench.sql(f"UPDATE ps_msg SET form = '{form}', data = {data} WHERE seq = 1")
+    target = Target()
+    bench.task(target, delivery_batch_size=2, delivery_max_retry=0)
+    until(lambda: not bench.left())
+    assert target.data == ['b']
+    assert bench.sql('SELECT seq, reason, attempts FROM ps_dead') == [(1, 'rejected', 1)]
+    assert not bench.failed

@@ -151,7 +151,8 @@ class Get(Service):
         self.out.rset  # error "Outgoing" has no attribute "rset"
         self.time.nwo()  # error "Time" has no attribute "nwo"
         self.pubsub.publsh('/a')  # error "PubSub" has no attribute "publsh"
-        self.pubsub.publish('/a', 'x', prio=5)  # error Unexpected keyword argument "prio" for overloaded function "publish" of "PubSub"
+        publish = self.pubsub.publish
+        publish('/a', prio=5)  # error Unexpected keyword argument "prio"
         self.pubsub.publish_many('/a', [], prio=5)  # error Unexpected keyword argument "prio" for "publish_many" of "PubSub"
         self.invoke()  # error Missing positional argument "name" in call to "invoke" of "Service"
         self.response.status_code = 'OK'  # error Incompatible types in assignment

@@ -82,8 +82,7 @@ def api(registry: Registry, **parts: Any) -> AdminServices:
         'task_states': dict,
         **parts,
     }
-    administration = SimpleNamespace(registry=registry, **own)
-    services = AdminServices(odb=None, pubsub=SimpleNamespace(administration=administration))
+    services = AdminServices(odb=None, pubsub=SimpleNamespace(registry=registry, **own))
     services.put(stored(5, ENDPOINT, 'ep', endpoint_type='rest'))
     return services
 
@@ -178,6 +177,8 @@ def test_what_is_edited_is_of_the_form_that_it_was(registry: Registry) -> None:
     assert queues.calls[-1] == ('edit', ('zpsm1',), values)
     for form, given, text in (
         ('j', {'data': '{a'}, '`data` must be JSON, as the message is'),
+        ('j', {'data': '[NaN]'}, '`data` must be JSON, as the message is'),
+        ('t', {'data': '\ud800'}, '`data` must be text'),
         ('t', {'data': {'a': 1}}, '`data` must be text'),
         ('t', {'data': 'aGk=', 'data_encoding': 'base64'}, '`data` must be text, as the message is'),
         ('b', {'data': '***', 'data_encoding': 'base64'}, '`data` is not base64'),
@@ -254,7 +255,7 @@ def test_a_form_that_publishes_may_send_text_for_numbers_and_lines_for_lists(reg
         sent.append((topic.name, endpoint.name, data, options))
         return 'zpsm2'
 
-    services = api(registry, publish=publish, security_id={'joe': 8}.get)
+    services = api(registry, publisher=SimpleNamespace(publish=publish), security_id={'joe': 8}.get)
     request = {
         'topic_name': '/a',
         'data': 'x',

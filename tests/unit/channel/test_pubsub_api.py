@@ -540,6 +540,8 @@ def test_messages_are_given_back(world: World) -> None:
         ('get', {'topic': None}, 'Element missing: topic or sub_key'),
         ('get', {'topic': 5}, '`topic` must be text'),
         ('ack', {}, '`msg_ids` must be a list of 1 to 1,000 IDs of messages'),
+        ('ack', {'msg_ids': ['a\0']}, '`msg_ids` must be a list of 1 to 1,000 IDs of messages'),
+        ('nack', {'msg_ids': ['a'], 'lease_id': '\0'}, '`lease_id` must be that of an answer to get'),
         ('ack', {'msg_ids': []}, '`msg_ids` must be'),
         ('ack', {'msg_ids': 'a'}, '`msg_ids` must be'),
         ('ack', {'msg_ids': [1]}, '`msg_ids` must be'),

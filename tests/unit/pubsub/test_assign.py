@@ -105,6 +105,17 @@ def test_a_worker_that_starts_after_all_of_this_host_were_killed_waits_for_no_le
     assert set(two.clean.values()) == {False}
 
 
+def test_what_died_together_with_its_server_did_not_die_of_what_it_delivered(cluster: Cluster) -> None:
+    cluster.want(SUBS)
+    one = cluster.join('one')
+    cluster.settle()
+    one.die()
+    cluster.died_with_server = True
+    two = cluster.join('two')
+    cluster.tick()
+    assert set(two.clean.values()) == {True}
+
+
 def test_what_a_worker_of_another_host_had_is_taken_over_when_its_lease_has_expired(cluster: Cluster) -> None:
     cluster.want(SUBS)
     one, two = cluster.join('one'), cluster.join('two', is_here=False)

@@ -15,7 +15,7 @@ from zato.server.pubsub import deliveries as module
 from zato.server.pubsub.deliveries import Deliveries
 from zato.server.pubsub.pokes import Pokes
 from zato.server.pubsub.store.interface import Fence, Publish
-from zato.server.pubsub.task import Surroundings
+from zato.server.pubsub.surroundings import Surroundings
 
 LEASE = Lease('pubsub:3', 'me', 5)
 
@@ -192,7 +192,7 @@ def test_whoever_says_that_there_is_something_new_is_heard_if_the_task_is_here(b
 
 
 def test_after_a_change_another_task_goes_on_under_the_same_lease(bench: Bench) -> None:
-    old = bench.claim(is_clean=False)
+    old = bench.claim()
     bench.registered.put(notified(version=2, delivery_timeout=5))
     bench.deliveries.restart(bench.item())
     until(lambda: len(FakeTask.made) == 2)
@@ -202,6 +202,21 @@ def test_after_a_change_another_task_goes_on_under_the_same_lease(bench: Bench) 
     bench.deliveries.restart(cast(Any, notified(id=9)))
     gevent.sleep(0)
     assert len(FakeTask.made) == 2
+
+
+@pytest.mark.parametrize('end', ['changed', 'failed'])
+@pytest.mark.parametrize('is_noted', [True, False])
+def test_what_may_have_ended_the_last_holder_is_noted_by_another_task_unless_it_was(
+    bench: Bench, end: str, is_noted: bool
+) -> None:
+    old = bench.claim(is_clean=False)
+    old.is_clean = is_noted
+    if end == 'changed':
+        bench.deliveries.restart(bench.item())
+    else:
+        bench.deliveries.failed(3)
+    until(lambda: len(FakeTask.made) == 2)
+    assert FakeTask.made[1].is_clean == is_noted
 
 
 @pytest.mark.parametrize('end', ['lost', 'deleted'])

@@ -98,6 +98,38 @@ def test_what_is_put_back_is_in_its_place() -> None:
     assert not head.taken
 
 
+@pytest.mark.parametrize('missed', [4, 5])
+def test_what_is_put_back_stays_before_the_rest_also_while_others_publish(missed: int) -> None:
+    head = Head()
+    rows = [row(1), row(2)]
+    head.replace(rows, is_all=True)
+    head.take(rows[:1])
+    head.miss(missed)
+    head.put_back(rows[0])
+    assert seqs(head) == [1, 2]
+
+
+def test_what_is_put_back_does_not_go_before_what_is_more_urgent_and_not_read_yet() -> None:
+    head = Head()
+    rows = [row(1), row(2)]
+    head.replace(rows, is_all=True)
+    head.take(rows[:1])
+    head.miss(3)
+    head.miss(5)
+    head.put_back(rows[0])
+    assert seqs(head) == []
+
+
+def test_what_is_put_back_into_a_queue_that_was_changed_is_read_with_the_rest() -> None:
+    head = Head()
+    rows = [row(1), row(2)]
+    head.replace(rows, is_all=True)
+    head.take(rows[:1])
+    head.forget()
+    head.put_back(rows[0])
+    assert seqs(head) == []
+
+
 def test_a_queue_that_was_changed_is_read_anew() -> None:
     head = Head()
     head.replace([row(1)], is_all=True)

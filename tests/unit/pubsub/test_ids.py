@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from zato.common.pubsub.ids import MessageIDs, new_sub_key
+from zato.common.pubsub.ids import MessageIDs, may_be_id, new_sub_key
 
 
 def test_ids_of_messages_differ_and_begin_with_the_time() -> None:
@@ -34,3 +34,8 @@ def test_keys_say_what_the_subscriber_is_and_cannot_be_guessed() -> None:
         keys = {new_sub_key(given) for _ in range(100)}
         assert len(keys) == 100
         assert all(re.fullmatch(rf'zpsk\.{said}\.[0-9a-f]{{24}}', key) for key in keys)
+
+
+def test_ids_are_what_can_be_printed() -> None:
+    assert all(map(may_be_id, ('zpsm1', 'żółć 😀', '')))
+    assert not any(map(may_be_id, ('a\0', '\ud800', 5)))

@@ -124,6 +124,11 @@ def test_where_a_subscriber_cannot_be_reached_messages_are_stored(bench: Bench, 
     assert bench.put(1, 2) == [0, 1]
 
 
+def test_messages_to_an_endpoint_that_is_inactive_are_stored(bench: Bench) -> None:
+    bench.registered.put(endpoint(version=2, is_active=False))
+    assert bench.put(1, 2) == [0, 1]
+
+
 def test_where_one_of_several_subscribers_cannot_be_reached_messages_are_stored(bench: Bench) -> None:
     bench.registered.put(endpoint(id=4, name='f'), subscription(id=5, endpoint=4))
     assert bench.put(1) == [0]

@@ -78,12 +78,21 @@ def test_a_service_names_those_that_it_did_not_take(refused: Any) -> None:
     assert target(handle).deliver([message(2)], 'c1') == ()
 
 
-@pytest.mark.parametrize('answer', [{'nack': 'm2'}, {'other': 1}, 'm2', None], ids=['text', 'other', 'no dict', 'nothing'])
+@pytest.mark.parametrize('answer', [{'nack': None}, {'nack': []}, {'other': 1}, 'm2', None])
 def test_any_other_response_takes_all(answer: Any) -> None:
     def handle(self: Any) -> None:
         self.response.payload = answer
 
-    assert target(handle).deliver([message(1), message(2)], 'c1') == ()
+    assert not target(handle).deliver([message(1), message(2)], 'c1')
+
+
+@pytest.mark.parametrize('nack', ['m2', 5, {'m2': 1}, [2], [{'m': 2}]], ids=['text', 'number', 'dict', 'numbers', 'dicts'])
+def test_a_service_that_names_them_in_another_way_has_not_taken_any(nack: Any) -> None:
+    def handle(self: Any) -> None:
+        self.response.payload = {'nack': nack}
+
+    with pytest.raises(ValueError, match='Service target must answer with a list of msg_ids as `nack`; got '):
+        target(handle).deliver([message(1), message(2)], 'c1')
 
 
 @pytest.mark.parametrize('error', [ValueError('no'), PubSubReject(msg='never')], ids=lambda e: type(e).__name__)

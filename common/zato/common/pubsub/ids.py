@@ -40,3 +40,8 @@ class MessageIDs:
 def new_sub_key(endpoint_type: str) -> str:
     """`zpsk.rest.`, or another type of endpoint, and 96 random bits as 24 hex digits."""
     return f'{SUBSCRIPTION}.{_TYPES.get(endpoint_type, endpoint_type)}.{secrets.token_hex(_KEY_BYTES)}'
+
+
+def may_be_id(value: object) -> bool:
+    """Of a message or a lease. No other text is looked for: one with NUL would be an error of some databases."""
+    return isinstance(value, str) and value.isprintable()

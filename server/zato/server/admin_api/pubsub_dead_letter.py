@@ -13,7 +13,8 @@ from zato.common.exception import BadRequest
 from zato.common.pubsub.dead_letter import REASONS
 from zato.common.pubsub.moments import iso
 from zato.server.admin_api.pubsub_request import PAGE, PubSubService, bounded, next_place, text_of
-from zato.server.pubsub.dead import MOST_COUNTED, Chosen, Letter
+from zato.server.pubsub.dead import Chosen, Letter
+from zato.server.pubsub.figures import MOST_COUNTED
 from zato.server.pubsub.listed import PREFIX, Listed
 
 logger = logging.getLogger('zato.pubsub')
@@ -45,7 +46,7 @@ class DeadLetterService(PubSubService):
 
     def shown_letters(self, letters: Iterable[Listed]) -> list[dict[str, Any]]:
         """As answers have them."""
-        registry = self.administration.registry
+        registry = self.parts.registry
         letters = list(letters)
         return [
             {
@@ -91,9 +92,7 @@ class GetList(DeadLetterService):
 
     def handle(self) -> None:
         before = self.place('before', 2)
-        letters, following = self.administration.dead.browse(
-            self.chosen(), before=before, limit=self.limit(PAGE), prefix=PREFIX
-        )
+        letters, following = self.parts.dead.browse(self.chosen(), before=before, limit=self.limit(PAGE), prefix=PREFIX)
         self.response.payload = {'messages': self.shown_letters(letters), 'next': next_place(following)}
 
 
@@ -112,7 +111,7 @@ class GetCounts(DeadLetterService):
                 'is_subscribed': group.is_subscribed,
                 **bounded('count', group.count, MOST_COUNTED),
             }
-            for group in self.administration.dead.groups()
+            for group in self.parts.dead.groups()
         ]
 
 
@@ -125,11 +124,11 @@ class Requeue(DeadLetterService):
 
     def handle(self) -> None:
         letters, to = self.letters(), self.destination()
-        gone = sorted({sub_id for sub_id, _ in letters if self.administration.registry.subscription(sub_id) is None})
+        gone = sorted({sub_id for sub_id, _ in letters if self.parts.registry.subscription(sub_id) is None})
         if gone and to is None:
             text = f'These subscriptions are gone, so give `to_topic`: {", ".join(map(str, gone))}'
             raise BadRequest(self.cid, text, needs_msg=True)
-        requeued = self.administration.dead.requeue(letters, as_new=bool(self.boolean('as_new')), to=to)
+        requeued = self.parts.dead.requeue(letters, as_new=bool(self.boolean('as_new')), to=to)
         self.log('requeued', requeued)
         self.response.payload = {'requeued': requeued}
 
@@ -141,7 +140,7 @@ class RequeueAll(DeadLetterService):
 
     def handle(self) -> None:
         as_new = bool(self.boolean('as_new'))
-        requeued, left = self.administration.dead.requeue_all(self.chosen(), as_new=as_new, to=self.destination())
+        requeued, left = self.parts.dead.requeue_all(self.chosen(), as_new=as_new, to=self.destination())
         self.log('requeued', requeued)
         self.response.payload = {'requeued': requeued, 'left': left}
 
@@ -150,7 +149,7 @@ class Delete(DeadLetterService):
     """Delete `letters`."""
 
     def handle(self) -> None:
-        deleted = self.administration.dead.delete(self.letters())
+        deleted = self.parts.dead.delete(self.letters())
         self.log('deleted', deleted)
         self.response.payload = {'deleted': deleted}
 
@@ -159,7 +158,7 @@ class DeleteAll(DeadLetterService):
     """Delete all that are chosen."""
 
     def handle(self) -> None:
-        deleted = self.administration.dead.delete_all(self.chosen())
+        deleted = self.parts.dead.delete_all(self.chosen())
         self.log('deleted', deleted)
         self.response.payload = {'deleted': deleted}
 
@@ -172,7 +171,7 @@ class Download(DeadLetterService):
     role: ClassVar[Role] = 'operator'
 
     def handle(self) -> None:
-        letters, following = self.administration.dead.browse(
+        letters, following = self.parts.dead.browse(
             self.chosen(), before=self.place('before', 2), limit=self.limit(_MOST_LINES), prefix=_MOST_EACH, size=_MOST_DATA
         )
         lines = map(json.dumps, map(self._line, letters, self.shown_letters(letters)))

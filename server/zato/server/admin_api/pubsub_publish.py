@@ -29,7 +29,7 @@ class Publish(PubSubService):
         request = self.request.input
         if request.get('data') is None:
             raise BadRequest(self.cid, 'Element missing: data', needs_msg=True)
-        msg_id = self.administration.publish(topic, endpoint, request['data'], self.cid, **self._options())
+        msg_id = self.parts.publisher.publish(topic, endpoint, request['data'], self.cid, **self._options())
         self.response.payload = {'msg_id': msg_id}
 
     def _options(self) -> dict[str, Any]:
@@ -56,13 +56,13 @@ class Publish(PubSubService):
 
     def _endpoint(self) -> ConfigObject:
         """Raises NotFound."""
-        registry, request = self.administration.registry, self.request.input
+        registry, request = self.parts.registry, self.request.input
         if id := self.number('endpoint_id'):
             found, which = registry.endpoint(id), f'with ID {id}'
         elif name := request.get('endpoint_name'):
             found, which = self._endpoint_named(str(name)), shown(name)
         elif name := request.get('security_name'):
-            security = self.administration.security_id(str(name))
+            security = self.parts.security_id(str(name))
             found = registry.endpoint_by_security(security) if security else None
             which = f'of security definition {shown(name)}'
         else:
@@ -75,7 +75,7 @@ class Publish(PubSubService):
         if name == INTERNAL.name:
             return INTERNAL
         stored = self.context.objects.find_stored(ENDPOINT, name)
-        return self.administration.registry.endpoint(stored.id) if stored is not None else None
+        return self.parts.registry.endpoint(stored.id) if stored is not None else None
 
 
 def _lines(raw: Any) -> list[str]:

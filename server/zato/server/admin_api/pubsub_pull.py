@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from zato.common.config.field import shown
 from zato.common.exception import BadRequest, Forbidden
+from zato.common.pubsub.ids import may_be_id
 from zato.server.admin_api.pubsub_client import ClientService
 from zato.server.config.runtime import ConfigObject
 from zato.server.pubsub.pull import MOST, GiveBack
@@ -58,8 +59,15 @@ class PullService(ClientService):
     def msg_ids(self) -> list[str]:
         """Raises BadRequest."""
         value = self.object().get('msg_ids')
-        if not isinstance(value, list) or not 1 <= len(value) <= MOST or not all(isinstance(id, str) for id in value):
+        if not isinstance(value, list) or not 1 <= len(value) <= MOST or not all(map(may_be_id, value)):
             raise self._wrong('msg_ids', f'must be a list of 1 to {MOST:,} IDs of messages', value)
+        return value
+
+    def lease_id(self) -> str:
+        """'' if none is given. Raises BadRequest."""
+        value = self.text('lease_id')
+        if not may_be_id(value):
+            raise self._wrong('lease_id', 'must be that of an answer to get', value)
         return value
 
     def _wrong(self, key: str, rule: str, value: Any) -> BadRequest:
@@ -88,7 +96,7 @@ class PullAck(PullService):
     """`topic` or `sub_key`, `msg_ids`, optional `lease_id` → `count` of those that go, and `lost`: the others' IDs."""
 
     def handle(self) -> None:
-        subscription, msg_ids, lease_id = self.subscription(), self.msg_ids(), self.text('lease_id')
+        subscription, msg_ids, lease_id = self.subscription(), self.msg_ids(), self.lease_id()
         lost = self.context.pubsub.pulls.acknowledge(subscription.id, msg_ids, lease_id)
         self.response.payload = {'count': len(set(msg_ids)) - len(lost), 'lost': lost}
 
@@ -100,7 +108,7 @@ class PullNack(PullService):
     """
 
     def handle(self) -> None:
-        subscription, msg_ids, lease_id = self.subscription(), self.msg_ids(), self.text('lease_id')
+        subscription, msg_ids, lease_id = self.subscription(), self.msg_ids(), self.lease_id()
         reject = self.object().get('reject')
         if reject not in (None, True, False):
             raise self._wrong('reject', 'must be true or false', reject)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import binascii
-import json
 import logging
 from base64 import b64decode
 from typing import Any, ClassVar, Final, cast, get_args
+
+import msgspec
 
 from zato.common.config.field import shown
 from zato.common.config.kind import Role
@@ -54,11 +55,11 @@ class GetMessages(QueueService):
             raise BadRequest(self.cid, f'{rule}; got {shown(which)}', needs_msg=True)
         queue = self.queue()
         after = self.place('after', _KEY_SIZE[which])
-        page = self.administration.queues.browse(queue, cast(Which, which), after=after, limit=self.limit())
+        page = self.parts.queues.browse(queue, cast(Which, which), after=after, limit=self.limit())
         self.response.payload = {
             'messages': self.shown(page.messages),
             'next': next_place(page.next),
-            **bounded('depth', self.administration.figures.queues([queue])[queue].ready, MOST_COUNTED),
+            **bounded('depth', self.parts.figures.queues([queue])[queue].ready, MOST_COUNTED),
         }
 
 
@@ -68,10 +69,10 @@ class GetMessage(QueueService):
     role: ClassVar[Role] = 'operator'
 
     def handle(self) -> None:
-        msg_id = str(self.require('msg_id'))
+        msg_id = self.msg_id()
         request = self.request.input
         named = any(request.get(key) for key in ('sub_key', 'sub_id', 'id', 'topic_id', 'topic_name'))
-        found = self.administration.queues.find(msg_id, most=_MOST_DATA, sub_id=self.queue() if named else 0)
+        found = self.parts.queues.find(msg_id, most=_MOST_DATA, sub_id=self.queue() if named else 0)
         if found is None:
             raise NotFound(self.cid, f'There is no message {shown(msg_id)}, or it was delivered already')
         (answer,) = self.shown([found])
@@ -93,9 +94,7 @@ class GetTopicMessages(QueueService):
         raw = self.request.input.get('after_seq')
         just_tells = str(raw) == str(_JUST_TELL)
         after = 0 if just_tells else self.number('after_seq')
-        found, last = self.administration.queues.published(
-            topic.id, after=after, limit=0 if just_tells else self.limit(PAGE)
-        )
+        found, last = self.parts.queues.published(topic.id, after=after, limit=0 if just_tells else self.limit(PAGE))
         self.response.payload = {'messages': self.shown(found), 'last_seq': last}
 
 
@@ -104,7 +103,7 @@ class DeleteMessage(QueueService):
 
     def handle(self) -> None:
         queue = self.queue()
-        deleted = self.administration.queues.delete(queue, self.msg_ids())
+        deleted = self.parts.queues.delete(queue, self.msg_ids())
         self.log('deleted', deleted, queue)
         self.response.payload = {'deleted': deleted}
 
@@ -114,7 +113,7 @@ class Clear(QueueService):
 
     def handle(self) -> None:
         queue = self.queue()
-        deleted = self.administration.queues.clear(queue)
+        deleted = self.parts.queues.clear(queue)
         self.log('deleted', deleted, queue)
         self.response.payload = {'deleted': deleted}
 
@@ -125,8 +124,8 @@ class ClearTopic(QueueService):
     def handle(self) -> None:
         topic = self.topic()
         deleted = 0
-        for queue in (-topic.id, *(item.id for item in self.administration.registry.subscriptions_of(topic.id))):
-            cleared = self.administration.queues.clear(queue)
+        for queue in (-topic.id, *(item.id for item in self.parts.registry.subscriptions_of(topic.id))):
+            cleared = self.parts.queues.clear(queue)
             self.log('deleted', cleared, queue)
             deleted += cleared
         self.response.payload = {'deleted': deleted}
@@ -141,7 +140,7 @@ class Move(QueueService):
         if to is None:
             raise BadRequest(self.cid, 'Element missing: to_topic', needs_msg=True)
         is_copy = bool(self.boolean('is_copy'))
-        moves = self.administration.moves
+        moves = self.parts.moves
         if self.boolean('all'):
             moved = moves.move_all(queue, to, is_copy=is_copy)
         else:
@@ -156,8 +155,8 @@ class EditMessage(QueueService):
     """
 
     def handle(self) -> None:
-        msg_id = str(self.require('msg_id'))
-        found = self.administration.queues.find(msg_id, most=1)
+        msg_id = self.msg_id()
+        found = self.parts.queues.find(msg_id, most=1)
         if found is None:
             raise NotFound(self.cid, f'There is no message {shown(msg_id)}, or it was delivered already')
         request = self.request.input
@@ -174,7 +173,7 @@ class EditMessage(QueueService):
         changed = [name for name in ('data', 'mime_type', 'expiration', 'priority') if request.get(name) not in (None, '')]
         if not values and priority is None:
             raise BadRequest(self.cid, 'Nothing changes: give data, priority, expiration or mime_type', needs_msg=True)
-        if not self.administration.queues.edit(msg_id, priority=priority, **values):
+        if not self.parts.queues.edit(msg_id, priority=priority, **values):
             raise NotFound(self.cid, f'Message {shown(msg_id)} was delivered meanwhile')
         self.log('edited', 1, -found.topic_id)
         self.response.payload = {'msg_id': msg_id, 'changed': changed}
@@ -193,7 +192,10 @@ class EditMessage(QueueService):
                 raise BadRequest(self.cid, '`data` is not base64', needs_msg=True) from None
         if found.form == 'j':
             try:
-                json.loads(data)
-            except ValueError as e:
+                msgspec.json.decode(data)  # by which it is read when it is delivered
+            except (msgspec.DecodeError, UnicodeEncodeError) as e:
                 raise BadRequest(self.cid, f'`data` must be JSON, as the message is: {e}', needs_msg=True) from None
-        return data.encode()
+        try:
+            return data.encode()
+        except UnicodeEncodeError:
+            raise BadRequest(self.cid, '`data` must be text of valid Unicode', needs_msg=True) from None

@@ -9,11 +9,12 @@ from typing import Any, Final
 
 from zato.common.config.field import shown
 from zato.common.exception import BadRequest, NotFound
+from zato.common.pubsub.ids import may_be_id
 from zato.common.pubsub.moments import SECOND, iso
 from zato.common.pubsub.names import INTERNAL_ENDPOINT
 from zato.server.admin_api.context import AdminService
+from zato.server.admin_api.pubsub_context import PubSubContext
 from zato.server.config.runtime import ConfigObject
-from zato.server.pubsub.administration import Administration
 from zato.server.pubsub.copies import Destination
 from zato.server.pubsub.listed import Listed
 from zato.server.pubsub.store.interface import HIGHEST
@@ -28,8 +29,8 @@ class PubSubService(AdminService):
     """A topic is named by `topic_id` or `topic_name`, a subscription by `sub_key`, `sub_id` or `id`."""
 
     @property
-    def administration(self) -> Administration:
-        return self.context.pubsub.administration
+    def parts(self) -> PubSubContext:
+        return self.context.pubsub
 
     def topic(self) -> ConfigObject:
         """Raises BadRequest, NotFound."""
@@ -57,7 +58,7 @@ class PubSubService(AdminService):
 
     def optional_subscription(self) -> ConfigObject | None:
         """None if the request names none. Raises BadRequest, NotFound."""
-        registry = self.administration.registry
+        registry = self.parts.registry
         sub_key = self.request.input.get('sub_key')
         id = self.number('sub_id') or self.number('id')
         if not sub_key and not id:
@@ -82,11 +83,20 @@ class PubSubService(AdminService):
             raise BadRequest(self.cid, f'`ids` must be a list of at most {MOST_IN_PAGE:,} numbers', needs_msg=True)
         return raw
 
+    def msg_id(self) -> str:
+        """Raises BadRequest."""
+        value = self.require('msg_id')
+        if not may_be_id(value):
+            raise BadRequest(self.cid, f'`msg_id` must be the ID of a message; got {shown(value)}', needs_msg=True)
+        return str(value)
+
     def msg_ids(self) -> list[str]:
         """Those of `msg_ids`, or the one of `msg_id`. Raises BadRequest."""
-        raw = self.request.input.get('msg_ids') or [self.require('msg_id')]
-        if not isinstance(raw, list) or len(raw) > MOST_IN_PAGE or not all(isinstance(id, str) for id in raw):
-            raise BadRequest(self.cid, f'`msg_ids` must be a list of at most {MOST_IN_PAGE:,} texts', needs_msg=True)
+        raw = self.request.input.get('msg_ids') or [self.msg_id()]
+        if not isinstance(raw, list) or len(raw) > MOST_IN_PAGE or not all(map(may_be_id, raw)):
+            raise BadRequest(
+                self.cid, f'`msg_ids` must be a list of at most {MOST_IN_PAGE:,} IDs of messages', needs_msg=True
+            )
         return raw
 
     def place(self, key: str, size: int) -> tuple[int, ...]:
@@ -111,18 +121,18 @@ class PubSubService(AdminService):
 
     def endpoint_name(self, id: int) -> str:
         """'' if it is gone."""
-        found = self.administration.registry.endpoint(id)
+        found = self.parts.registry.endpoint(id)
         return INTERNAL_ENDPOINT if not id else found.name if found is not None else ''
 
     def topic_name(self, id: int) -> str:
         """'' if it is gone."""
-        found = self.administration.registry.topic_by_id(id)
+        found = self.parts.registry.topic_by_id(id)
         return found.name if found is not None else ''
 
     def _topic_of(self, name: Any, id: int) -> ConfigObject | None:
         if not name and not id:
             return None
-        registry = self.administration.registry
+        registry = self.parts.registry
         found = registry.topic(str(name)) if name else registry.topic_by_id(id)
         if found is None:
             which = shown(name) if name else f'with ID {id}'

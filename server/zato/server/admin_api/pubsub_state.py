@@ -11,11 +11,11 @@ from zato.common.pubsub.moments import iso
 from zato.server.admin_api.pubsub_request import PubSubService, bounded
 from zato.server.config.runtime import ConfigObject
 from zato.server.propagate.presence import Peer, live_workers
-from zato.server.pubsub.administration import TaskState
 from zato.server.pubsub.failure import without_answer
 from zato.server.pubsub.figures import MOST_COUNTED, QueueFigures, TopicFigures
 from zato.server.pubsub.lease_names import lease_name
 from zato.server.pubsub.registry import SUBSCRIPTION, as_stored
+from zato.server.pubsub.task_figures import TaskState
 
 
 class GetTopicStates(PubSubService):
@@ -26,14 +26,14 @@ class GetTopicStates(PubSubService):
     role: ClassVar[Role] = 'viewer'
 
     def handle(self) -> None:
-        registry = self.administration.registry
+        registry = self.parts.registry
         ids = self.ids()
         found = registry.topics() if ids is None else [topic for id in ids if (topic := registry.topic_by_id(id))]
         subs = {topic.id: registry.subscriptions_of(topic.id) for topic in found}
         queues = [*(-topic.id for topic in found), *(sub.id for own in subs.values() for sub in own)]
-        figures = self.administration.figures.queues(queues)
-        published = self.administration.figures.topics()
-        tasks = self.administration.task_states()
+        figures = self.parts.figures.queues(queues)
+        published = self.parts.figures.topics()
+        tasks = self.parts.task_states()
         self.response.payload = [
             {
                 **self._of_topic(topic, published.get(topic.id, TopicFigures())),
@@ -73,8 +73,8 @@ class GetSubscriptionStates(PubSubService):
 
     def handle(self) -> None:
         found = self._chosen()
-        figures = self.administration.figures.queues([item.id for item in found])
-        tasks = self.administration.task_states()
+        figures = self.parts.figures.queues([item.id for item in found])
+        tasks = self.parts.task_states()
         owners = self._owners([item.id for item in found if item.settings.delivery_method == NOTIFY])
         self.response.payload = [
             self._state(item, figures[item.id], tasks.get(item.id), owners.get(item.id)) for item in found
@@ -82,7 +82,7 @@ class GetSubscriptionStates(PubSubService):
 
     def _chosen(self) -> list[ConfigObject]:
         """Those that are down too."""
-        up = {item.id: item for item in self.administration.registry.subscriptions()}
+        up = {item.id: item for item in self.parts.registry.subscriptions()}
         stored = self.context.objects.stored
         down = (stored[id] for id in self.context.objects.down if stored[id].kind == SUBSCRIPTION)
         every = {**{item.id: as_stored(item) for item in down}, **up}
@@ -99,7 +99,7 @@ class GetSubscriptionStates(PubSubService):
         """Who has the leases, None if it is not known where that one is, and their epochs."""
         names = {lease_name(id): id for id in ids}
         peers = {peer.id: peer for peer in live_workers(self.context.odb)}
-        leases = self.administration.leases(list(names))
+        leases = self.parts.leases(list(names))
         return {names[name]: (peers.get(lease.owner), lease.epoch) for name, lease in leases.items() if lease.is_held}
 
     def _state(
@@ -107,7 +107,7 @@ class GetSubscriptionStates(PubSubService):
     ) -> dict[str, Any]:
         settings = item.settings
         peer, epoch = owner or (None, 0)
-        endpoint = self.administration.registry.endpoint(settings.endpoint)
+        endpoint = self.parts.registry.endpoint(settings.endpoint)
         error = self.context.objects.error_of(item.id)
         return {
             'id': item.id,

@@ -48,7 +48,7 @@ class Reset(PubSubService):
 
     def handle(self) -> None:
         item = self.subscription()
-        topic = self.administration.registry.topic_by_id(item.settings.topic)
+        topic = self.parts.registry.topic_by_id(item.settings.topic)
         if topic is None or not topic.settings.limit_retention:
             name = topic.name if topic is not None else 'of the subscription'
             text = f'Topic {name} does not keep messages once they are delivered: its limit_retention is 0'
@@ -56,7 +56,7 @@ class Reset(PubSubService):
         seq, time = self.number('seq'), self._time()
         if bool(seq) == bool(time):
             raise BadRequest(self.cid, 'Give either `seq` or `time`', needs_msg=True)
-        added = self.administration.replay.reset(item.id, topic.id, seq=seq, time=time)
+        added = self.parts.replay.reset(item.id, topic.id, seq=seq, time=time)
         logger.info(
             '%d message(s) are delivered to %s once more, by %s (cid: %s)',
             added,

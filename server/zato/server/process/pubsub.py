@@ -3,39 +3,37 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Any, Final
 
-import gevent
-from sqlalchemy import Connection, select, text
+from sqlalchemy import text
 
-from zato.common.config.kinds.pubsub_subscription import NOTIFY, PubSubSubscription
-from zato.common.exception import ConnectionDown, StoreUnavailable, ZatoException
+from zato.common.config.kinds.pubsub_subscription import NOTIFY
+from zato.common.exception import StoreUnavailable
 from zato.common.odb.address import ODBAddress
 from zato.common.odb.database import Database
 from zato.common.odb.lease import Leases
-from zato.common.odb.tables import config_object
 from zato.common.pubsub.ids import MessageIDs
 from zato.common.pubsub.schema import store_address
 from zato.server.admin_api.pubsub_context import PubSubContext
 from zato.server.config.runtime import ConfigObject
-from zato.server.connection.registry import OutgoingConnections
-from zato.server.connection.rest.connection import RESTConnection
-from zato.server.connection.rest.push import Push
 from zato.server.process.loop import Loop
 from zato.server.process.propagation import unless_away
+from zato.server.process.pubsub_objects import PubSubObjects
 from zato.server.propagate.odb import ODB
-from zato.server.propagate.presence import Peer, known_workers
-from zato.server.pubsub.administration import Administration, AdministrationParts, TaskState
+from zato.server.propagate.presence import Peer, died_alone, known_workers
 from zato.server.pubsub.assign import Assignment
 from zato.server.pubsub.automatic import ensure_service_subscription
+from zato.server.pubsub.copies import Copies, Moves
+from zato.server.pubsub.dead import DeadLetters
 from zato.server.pubsub.deliveries import Deliveries
 from zato.server.pubsub.depth import Depths
 from zato.server.pubsub.draft import Drafting
 from zato.server.pubsub.figures import Figures
+from zato.server.pubsub.following import Following
 from zato.server.pubsub.messages import MessageTables
 from zato.server.pubsub.pokes import Pokes
 from zato.server.pubsub.published import Published
@@ -44,24 +42,22 @@ from zato.server.pubsub.pull import Pulls
 from zato.server.pubsub.pulled import PulledMessages
 from zato.server.pubsub.queues import Queues
 from zato.server.pubsub.ram import RAMQueues
-from zato.server.pubsub.registry import SUBSCRIPTION, Registry
-from zato.server.pubsub.store.interface import Store, SubRow
+from zato.server.pubsub.replay import Replay
+from zato.server.pubsub.store.interface import Store
 from zato.server.pubsub.store.sqlite import SQLiteStore
 from zato.server.pubsub.subs import SubscriptionRows
+from zato.server.pubsub.surroundings import Surroundings
 from zato.server.pubsub.sweeper import Sweeper
-from zato.server.pubsub.target import Target
-from zato.server.pubsub.task import Surroundings
+from zato.server.pubsub.task_figures import TaskState
 from zato.server.pubsub.tidying import INTERVAL as TIDYING_INTERVAL
 from zato.server.pubsub.tidying import Tidying
 from zato.server.pubsub.watch import Watch
 from zato.server.pubsub.writer import Writer
 from zato.server.service.facade.pubsub import PubSub, PubSubParts
 from zato.server.service.facade.pubsub_queues import QueueParts
-from zato.server.service.pubsub import ServiceHook, ServiceTarget
 
 if TYPE_CHECKING:
     from zato.common.alarm import Alarms
-    from zato.server.config.objects import ConfigObjects
     from zato.server.process.propagation import Propagation
     from zato.server.process.settings import Settings
     from zato.server.service.facades import Facades
@@ -69,7 +65,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger('zato.pubsub')
 
-_SERVICE: Final = 'service'
 _ENSURE_EVERY: Final = 30.0  #: seconds
 _WRITE_EVERY: Final = 1.0
 _STORE: Final = 'Store of messages'
@@ -82,137 +77,102 @@ class PubSubOfWorker:
     """`start` and `stop` once each; `stop_delivering` before whatever services use ends."""
 
     def __init__(
-        self,
-        settings: Settings,
-        odb: ODB,
-        *,
-        registry: Registry,
-        objects: ConfigObjects,
-        propagation: Propagation,
-        connections: OutgoingConnections,
-        alarms: Alarms,
+        self, settings: Settings, odb: ODB, *, objects: PubSubObjects, propagation: Propagation, alarms: Alarms
     ) -> None:
-        address = store_address(settings.odb)
-        self.registry = registry
-        self.odb = ODB(Database(address)) if address.is_sqlite else odb
-        self.tables = MessageTables(self.odb)
-        self.writer = Writer(_make_store(address), trouble=self._tell_trouble)
-        self._config_odb = odb
+        address, own = store_address(settings.odb), propagation.presence.id
         self._objects = objects
+        self._registry = registry = objects.registry
+        self._config_odb = odb
+        self._odb = ODB(Database(address)) if address.is_sqlite else odb
+        self._tables = MessageTables(self._odb)
         self._propagation = propagation
-        self._connections = connections
         self._alarms = alarms
-        self._invoker: Invoker | None = None
-        self._subs = SubscriptionRows(
-            self.tables, partial(self._tell_hook, 'on_subscribed'), partial(self._tell_hook, 'on_unsubscribed')
-        )
-        self._hooks: dict[int, tuple[int, ServiceHook | None]] = {}  # topic → generation of the registry, hook
-        own = propagation.presence.id
-        self._published = Published(self.odb, own)
+        self._writer = Writer(_make_store(address), trouble=self._tell_trouble)
+        self._published = Published(self._odb, own)
         self.deliveries = Deliveries(registry, self._surroundings, grace=settings.conf.main.gunicorn_graceful_timeout)
-        notify = None if address.is_sqlite else partial(_notify, odb)
-        self.pokes = Pokes(own, self.deliveries.look, notify)
-        self.deliveries.pokes = self.pokes
-        self._leases = leases = Leases(self.odb.database, self.odb.write, self.odb.read)
-        self.assignment = Assignment(leases, own, self.deliveries, others=self)
-        self.pokes.use(self.assignment)
-        self._ram = RAMQueues(registry, self._target_of, hook_of=self._hook_of, new_cid=self._new_cid, now=time)
-        figures = Figures(self.tables)
-        self._depths = Depths(figures.longest, alarms)
-        self.publisher = Publisher(
-            registry,
-            self.writer,
-            drafting=Drafting(MessageIDs(), settings.conf.pubsub.max_message_size),
-            depths=self._depths,
-            ram=self._ram,
-            deliveries=self.deliveries,
-            published=self._published,
-            hook_of=self._hook_of,
-        )
-        self._tidying = Tidying(
-            leases,
-            own,
-            sweeper=Sweeper(self.tables, self._not_delivered, self._live),
-            watch=Watch(
-                registry,
-                figures,
-                leases=leases.find,
-                alarms=alarms,
-                max_lag=settings.conf.pubsub.alarm_lag,
-            ),
-        )
-        self._pulls = Pulls(self.tables)
-        self._pulled = PulledMessages(self._pulls, registry, self._hook_of)
-        self._is_started = False
-        registry.listen(self)
-        propagation.hear(self.pokes.receive)
-        propagation.hear_notifications(_CHANNEL, self.pokes.receive_text)
+        self._pokes = Pokes(own, self.deliveries.look, None if address.is_sqlite else partial(_notify, odb))
+        self.deliveries.pokes = self._pokes
+        self._leases = Leases(self._odb.database, self._odb.write, self._odb.read)
+        self._assignment = Assignment(self._leases, own, self.deliveries, others=self)
+        self._pokes.use(self._assignment)
+        self._ram = RAMQueues(registry, objects.target_of, hook_of=objects.hook_of, new_cid=objects.new_cid, now=time)
+        self._figures = Figures(self._tables)
+        self._depths = Depths(self._figures.longest, alarms)
+        self._publisher = self._make_publisher(settings.conf.pubsub.max_message_size)
+        self._tidying = self._make_tidying(own, settings.conf.pubsub.alarm_lag)
+        self._queues = Queues(self._tables, self._pokes.changed)
+        self._pulls = Pulls(self._tables)
+        self._pulled = PulledMessages(self._pulls, registry, objects.hook_of)
+        self._following = self._make_following()
+        registry.listen(self._following)
+        propagation.hear(self._pokes.receive)
+        propagation.hear_notifications(_CHANNEL, self._pokes.receive_text)
 
     def use(self, invoker: Invoker, facades: Facades) -> None:
         """invoker: runs the services that messages go to. facades: those of services get `self.pubsub`."""
-        self._invoker = invoker
+        self._objects.use(invoker)
         parts = PubSubParts(
-            publisher=self.publisher,
-            registry=self.registry,
+            publisher=self._publisher,
+            registry=self._registry,
             queues=QueueParts(
-                registry=self.registry,
+                registry=self._registry,
                 configuration=self._propagation.configuration,
                 pulled=self._pulled,
-                queues=Queues(self.tables, self.pokes.changed),
+                queues=self._queues,
                 now=time,
             ),
             make_topic=self._make_topic,
-            security_id=self._security_id,
+            security_id=self._objects.security_id,
         )
         facades.put('pubsub', lambda service: PubSub(service, parts))
 
     def context(self, task_states: Callable[[], Mapping[int, TaskState]]) -> PubSubContext:
         """What built-in services work with. task_states: of all workers of this server."""
-        parts = AdministrationParts(
-            registry=self.registry,
-            publish=self.publisher.publish,
-            task_states=task_states,
-            changed=self.pokes.changed,
-            leases=self._leases.find,
-            security_id=self._security_id,
-        )
+        tables, changed = self._tables, self._pokes.changed
+        copies = Copies(tables, MessageIDs().new)
         return PubSubContext(
-            registry=self.registry,
-            publisher=self.publisher,
+            registry=self._registry,
+            publisher=self._publisher,
             pulls=self._pulls,
             pulled=self._pulled,
-            administration=Administration(self.tables, parts),
+            figures=self._figures,
+            queues=self._queues,
+            moves=Moves(tables, copies, changed),
+            dead=DeadLetters(tables, copies, changed),
+            replay=Replay(tables, changed),
+            task_states=task_states,
+            leases=self._leases.find,
+            security_id=self._objects.security_id,
         )
 
     def start(self) -> None:
         """Raises StoreUnavailable, ODBUnavailable."""
-        self.writer.start()
-        self._is_started = True
-        self._ensure()
-        self.assignment.start()
+        self._writer.start()
+        self._following.start()
+        self._assignment.start()
 
     def stop_delivering(self, grace: float) -> None:
         """Finish what is in flight, and let others have the subscriptions."""
-        self.assignment.stop(grace)
+        self._assignment.stop(grace)
 
     def stop(self) -> None:
         """Twice is safe."""
-        self._is_started = False
-        self.assignment.stop(0)
+        self._following.stop()
+        self._assignment.stop(0)
         self._ram.stop()
-        self.pokes.stop()
-        self.writer.stop()
+        self._pokes.stop()
+        self._writer.stop()
         unless_away(self._published.write)()
         unless_away(self._tidying.release)()
-        if self.odb is not self._config_odb:
-            self.odb.close()
+        if self._odb is not self._config_odb:
+            self._odb.close()
 
     def as_dict(self) -> dict[str, Any]:
         """What `zato info` shows: since the worker began, and of its latest commits."""
         states = self.deliveries.states().values()
         return {
             **self._published.as_dict(),
-            **self.writer.commits.as_dict(),
+            **self._writer.commits.as_dict(),
             'subscriptions': len(states),
             **{name: sum(state[name] for state in states) for name in ('delivered', 'failed', 'expired', 'in_flight')},
         }
@@ -222,79 +182,77 @@ class PubSubOfWorker:
         return [
             Loop('figures of topics', unless_away(self._published.write), _WRITE_EVERY),
             Loop('topics that are full', self._depths.look, _WRITE_EVERY),
-            Loop('subscriptions in the store', unless_away(self._ensure), _ENSURE_EVERY),
+            Loop('subscriptions in the store', unless_away(self._following.ensure), _ENSURE_EVERY),
             Loop('tidying of messages', unless_away(self._tidying.step), TIDYING_INTERVAL),
             Loop('messages that clients pulled', self._bring_back, _ENSURE_EVERY),
         ]
-
-    def _bring_back(self) -> None:
-        """What clients did not acknowledge is in its queue again, also where it is no longer pulled from but delivered."""
-        try:
-            self.pokes.changed(self._pulled.bring_back())
-        except StoreUnavailable as e:
-            logger.debug('%s', e)
-
-    def _not_delivered(self) -> list[int]:
-        """Subscriptions without a delivery task, whichever worker it would be in."""
-        return [item.id for item in self.registry.subscriptions() if item.settings.delivery_method != NOTIFY]
-
-    def _live(self) -> list[str]:
-        """IDs of the workers there are."""
-        return [peer.id for peer in self.peers()]
 
     # What the assignment asks of others
 
     def peers(self) -> Sequence[Peer]:
         return known_workers(self._config_odb)
 
+    def died_alone(self, peer: Peer) -> bool:
+        return died_alone(peer)
+
     def tell(self, peers: Sequence[Peer]) -> None:
-        self.pokes.tell_leases(peers)
+        self._pokes.tell_leases(peers)
 
-    # What the registry tells
+    # Parts
 
-    def subscribed(self, item: ConfigObject) -> None:
-        self._ram.changed(item)
-        self.deliveries.restart(item)
-        if self._is_started:
-            self.pokes.changed(self._subs.ensure([_row_of(item)]))
-            self.assignment.wake()
+    def _make_publisher(self, max_message_size: int) -> Publisher:
+        return Publisher(
+            self._registry,
+            self._writer,
+            drafting=Drafting(MessageIDs(), max_message_size),
+            depths=self._depths,
+            ram=self._ram,
+            deliveries=self.deliveries,
+            published=self._published,
+            hook_of=self._objects.hook_of,
+        )
 
-    def changed(self, old: ConfigObject, new: ConfigObject) -> None:
-        self._ram.changed(new)
-        self.deliveries.restart(new)
-        self.assignment.wake()
+    def _make_tidying(self, own: str, max_lag: float) -> Tidying:
+        watch = Watch(self._registry, self._figures, leases=self._leases.find, alarms=self._alarms, max_lag=max_lag)
+        sweeper = Sweeper(self._tables, self._not_delivered, lambda: [peer.id for peer in self.peers()])
+        return Tidying(self._leases, own, sweeper=sweeper, watch=watch)
 
-    def suspended(self, item: ConfigObject) -> None:
-        self.assignment.wake()
+    def _make_following(self) -> Following:
+        tell = self._objects.tell_hook
+        return Following(
+            registry=self._registry,
+            odb=self._config_odb,
+            rows=SubscriptionRows(self._tables, partial(tell, 'on_subscribed'), partial(tell, 'on_unsubscribed')),
+            deliveries=self.deliveries,
+            assignment=self._assignment,
+            pokes=self._pokes,
+            ram=self._ram,
+            depths=self._depths,
+        )
 
-    def unsubscribed(self, item: ConfigObject) -> None:
-        self._ram.forget(item)
-        self.assignment.wake()
-        if self._is_started:
-            gevent.spawn(self._in_background, self._subs.remove, item.id)
+    def _surroundings(self, deliveries: Deliveries) -> Surroundings:
+        return Surroundings(
+            writer=self._writer,
+            target_of=self._objects.target_of,
+            topic_of=self._registry.topic_by_id,
+            hook_of=self._objects.hook_of,
+            new_cid=self._objects.new_cid,
+            lost=lambda sub_id: self._assignment.doubt(sub_id),
+            failed=deliveries.failed,
+        )
 
-    def topic_changed(self, old: ConfigObject | None, new: ConfigObject | None) -> None:
-        if new is None and old is not None and self._is_started:
-            self._depths.forget(old.id)
-            gevent.spawn(self._in_background, self._subs.remove_topic, old.id)
+    # What parts ask for
 
-    def _in_background(self, function: Callable[[int], object], id: int) -> None:
-        """What could not be done now is done when a worker starts."""
+    def _bring_back(self) -> None:
+        """What clients did not acknowledge is in its queue again, also where it is no longer pulled from but delivered."""
         try:
-            function(id)
-        except ZatoException as e:
-            logger.warning('Messages of deleted objects are tidied up later: %s', e, extra={'action': 'pubsub.tidy_failed'})
+            self._pokes.changed(self._pulled.bring_back())
+        except StoreUnavailable as e:
+            logger.debug('%s', e)
 
-    def _ensure(self) -> None:
-        """All subscriptions are known to those who publish, and no others."""
-        self.pokes.changed(self._subs.ensure([_row_of(item) for item in self.registry.subscriptions()]))
-        self._subs.reconcile(self._existing)
-
-    def _existing(self, ids: Collection[int]) -> Collection[int]:
-        def read(connection: Connection) -> list[int]:
-            return list(connection.execute(select(config_object.c.id).where(config_object.c.id.in_(list(ids)))).scalars())
-
-        return self._config_odb.read(read)
+    def _not_delivered(self) -> list[int]:
+        """Subscriptions without a delivery task, whichever worker it would be in."""
+        return [item.id for item in self._registry.subscriptions() if item.settings.delivery_method != NOTIFY]
 
     def _tell_trouble(self, text: str) -> None:
         if text:
@@ -302,79 +260,12 @@ class PubSubOfWorker:
         else:
             self._alarms.end(_STORE)
 
-    # What publishing and delivering ask for
-
-    def _surroundings(self, deliveries: Deliveries) -> Surroundings:
-        return Surroundings(
-            writer=self.writer,
-            target_of=self._target_of,
-            topic_of=self.registry.topic_by_id,
-            hook_of=self._hook_of,
-            new_cid=self._new_cid,
-            lost=lambda sub_id: self.assignment.doubt(sub_id),
-            failed=deliveries.failed,
-        )
-
-    def _target_of(self, item: ConfigObject) -> Target:
-        """Raises nothing: what is not there fails when something is delivered to it."""
-        assert self._invoker is not None
-        endpoint = self.registry.endpoint(item.settings.endpoint)
-        settings = item.settings
-        if endpoint is not None and endpoint.settings.endpoint_type == _SERVICE:
-            name = partial(self._name_of, endpoint.settings.service)
-            is_single = settings.delivery_batch_size == 1 and (settings.is_internal or not settings.wrap_one_msg_in_list)
-            return ServiceTarget(self._invoker, name, wraps=not is_single)
-        return Push(
-            partial(self._connection, settings.rest_connection),
-            method=settings.rest_method,
-            is_list=settings.delivery_batch_size > 1 or settings.wrap_one_msg_in_list,
-            rejects_4xx=settings.reject_on_4xx,
-        )
-
-    def _connection(self, id: int) -> RESTConnection:
-        """Raises ConnectionDown."""
-        found = self._connections.by_id(id)
-        if not isinstance(found, RESTConnection):
-            raise ConnectionDown(msg=self._objects.error_of(id) or 'The outgoing REST connection is not there')
-        return found
-
-    def _name_of(self, id: int) -> str:
-        """Of a service, '' if it is no longer there."""
-        stored = self._objects.stored.get(id)
-        return stored.name if stored is not None else ''
-
-    def _hook_of(self, topic_id: int) -> ServiceHook | None:
-        generation = self.registry.generation
-        found = self._hooks.get(topic_id)
-        if found is None or found[0] != generation:
-            topic = self.registry.topic_by_id(topic_id)
-            id = topic.settings.hook_service if topic is not None else None
-            hook = ServiceHook(self._invoker, self._name_of(id)) if id and self._invoker is not None else None
-            found = self._hooks[topic_id] = generation, hook
-        return found[1]
-
-    def _tell_hook(self, what: str, row: SubRow) -> None:
-        """In the background: whoever applies configuration, or starts a worker, does not wait for a service."""
-        topic, hook = self.registry.topic_by_id(row.topic_id), self._hook_of(row.topic_id)
-        if topic is not None and hook is not None and self._invoker is not None:
-            item = self.registry.subscription(row.id) or _as_it_was(row)
-            cid = self._new_cid()
-            self._invoker.background.spawn(f'{what} of {hook.name}', cid, hook.tell, what, item, topic, cid)
-
-    def _new_cid(self) -> str:
-        assert self._invoker is not None
-        return self._invoker.cids.new()
-
     def _make_topic(self, name: str) -> ConfigObject | None:
-        stored = self._objects.find_stored(_SERVICE, name)
-        service = self._objects.get(stored.id) if stored is not None else None
+        """Of a service, None if there is no such service."""
+        service = self._objects.service(name)
         if service is None:
             return None
-        return ensure_service_subscription(self._propagation.configuration, self.registry, service)
-
-    def _security_id(self, name: str) -> int | None:
-        stored = self._objects.find_stored('security_basic_auth', name)
-        return stored.id if stored is not None else None
+        return ensure_service_subscription(self._propagation.configuration, self._registry, service)
 
 
 def _make_store(address: ODBAddress) -> Store:
@@ -383,16 +274,6 @@ def _make_store(address: ODBAddress) -> Store:
     from zato.server.pubsub.store.postgresql import PostgreSQLStore  # its driver takes long to import
 
     return PostgreSQLStore(address)
-
-
-def _row_of(item: ConfigObject) -> SubRow:
-    return SubRow(item.id, item.settings.topic, item.settings.sub_key)
-
-
-def _as_it_was(row: SubRow) -> ConfigObject:
-    """A subscription that was deleted: all that is still known of it."""
-    settings = PubSubSubscription(topic=row.topic_id, endpoint=0, sub_key=row.sub_key)
-    return ConfigObject(id=row.id, kind=SUBSCRIPTION, name=row.sub_key, is_active=False, version=0, settings=settings)
 
 
 def _notify(odb: ODB, text: str) -> None:

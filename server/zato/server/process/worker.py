@@ -44,6 +44,7 @@ from zato.server.process.odb_check import check_odb
 from zato.server.process.outgoing import add_outgoing, make_surroundings
 from zato.server.process.propagation import Propagation
 from zato.server.process.pubsub import PubSubOfWorker
+from zato.server.process.pubsub_objects import PubSubObjects
 from zato.server.process.security import make_security
 from zato.server.process.worker_info import resident_memory, summary
 from zato.server.propagate.configuration import Writer
@@ -87,15 +88,8 @@ class Worker:
         self._audit_log = make_audit_log(settings, odb, objects=objects, alarms=alarms)
         self._connections = OutgoingConnections(objects)
         self._registry = Registry()
-        self._pubsub = PubSubOfWorker(
-            settings,
-            odb,
-            registry=self._registry,
-            objects=objects,
-            propagation=self._propagation,
-            connections=self._connections,
-            alarms=alarms,
-        )
+        known = PubSubObjects(self._registry, objects, self._connections)
+        self._pubsub = PubSubOfWorker(settings, odb, objects=known, propagation=self._propagation, alarms=alarms)
         self._logs = LogFiles(settings.directory.logs)
         self._routes = Routes()
         self._runtimes = self._make_runtimes()

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from zato.common.lock import FileLock, is_locked
+from zato.common.lock import FileLock, is_locked, process_identity
 from zato.common.odb.tables import worker as table
 from zato.server.propagate.odb import ODB
 
@@ -102,6 +102,7 @@ class Presence:
     def appear(self) -> None:
         """From now on changes wait for this worker. Raises ODBUnavailable."""
         self._lock.acquire()
+        self._lock.write(process_identity(os.getppid()))
         self.beat()
 
     def beat(self) -> None:
@@ -160,6 +161,16 @@ def known_workers(odb: ODB) -> list[Peer]:
         return list(connection.execute(select(table).where(is_recent | (table.c.host == this_host()))))
 
     return [_peer_from(row) for row in odb.read(read)]
+
+
+def died_alone(peer: Peer) -> bool:
+    """Of a worker of this host that is dead: did its server go on? False if that is not known."""
+    try:
+        parent = Path(peer.lock).read_text(encoding='ascii')
+    except (OSError, ValueError):
+        return False
+    pid, _, _ = parent.partition(' ')
+    return pid.isdigit() and process_identity(int(pid)) == parent
 
 
 def is_alive(peer: Peer) -> bool:

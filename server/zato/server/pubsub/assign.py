@@ -307,11 +307,15 @@ class Assignment:
     def _is_clean(self, taken: Taken) -> bool:
         """Did whoever had it last surely not die of what it delivered?
 
-        Where the store was away, all leases have expired, which then says nothing of their holders.
+        One that died together with its server did not. Where the store was away, all leases have expired, which then says
+        nothing of their holders.
         """
         if taken.is_clean or taken.former == self._owner:
             return True
-        return taken.former not in self._members.dead and self._clock.monotonic() < self._trusted_at
+        dead = self._members.dead_peer(taken.former)
+        if dead is not None:
+            return not self._others.died_alone(dead)
+        return self._clock.monotonic() < self._trusted_at
 
     def _leave(self, sub_id: int, held: _Held) -> None:
         try:

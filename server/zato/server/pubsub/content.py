@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
+from zato.common.exception import PubSubReject
 from zato.common.pubsub import PubSubMessage
 from zato.server.config.runtime import ConfigObject
 from zato.server.pubsub.store.interface import Row, StoredMessage
@@ -40,6 +41,20 @@ def as_message(row: Row, sub_key: str, topic: ConfigObject | None, now: int) -> 
     if stored.meta is not None:
         apply_meta(message, stored.meta)
     return message
+
+
+def readable(
+    rows: Sequence[Row], sub_key: str, topic: ConfigObject | None, now: int
+) -> tuple[list[tuple[Row, PubSubReject]], list[PubSubMessage]]:
+    """What is not of the form that it is said to be, which nobody can deliver, and why; and the messages of the others."""
+    unread: list[tuple[Row, PubSubReject]] = []
+    messages: list[PubSubMessage] = []
+    for row in rows:
+        try:
+            messages.append(as_message(row, sub_key, topic, now))
+        except (msgspec.MsgspecError, ValueError) as e:
+            unread.append((row, PubSubReject(msg=f'What is stored of it cannot be read: {e}')))
+    return unread, messages
 
 
 def apply_meta(message: PubSubMessage, meta: str) -> None:

@@ -12,11 +12,11 @@ from typing import Final
 from sqlalchemy import Connection
 
 from zato.server.pubsub.copies import Copies, Destination
+from zato.server.pubsub.figures import MOST_COUNTED
 from zato.server.pubsub.listed import MESSAGE, Listed, listed
 from zato.server.pubsub.messages import MessageTables
 from zato.server.pubsub.store.interface import HIGHEST
 
-MOST_COUNTED: Final = 100_000
 _AT_ONCE: Final = 1_000
 
 Letter = tuple[int, int]  #: sub_id, seq

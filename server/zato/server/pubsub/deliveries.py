@@ -14,7 +14,8 @@ from zato.server.config.runtime import ConfigObject
 from zato.server.pubsub.pokes import Pokes
 from zato.server.pubsub.registry import Registry
 from zato.server.pubsub.store.interface import HIGHEST, Fence, Publish, Row
-from zato.server.pubsub.task import Surroundings, Task
+from zato.server.pubsub.surroundings import Surroundings
+from zato.server.pubsub.task import Task
 
 logger = logging.getLogger('zato.pubsub')
 
@@ -144,13 +145,13 @@ class Deliveries:
             return  # it was let go of meanwhile
         item = self._registry.subscription(sub_id)
         if item is not None and self._registry.is_delivered(item):
-            self._start(item, task.fence, is_clean=True)
+            self._start(item, task.fence, is_clean=task.is_clean)
             self._tasks[sub_id].be_eager()
 
     def _begin_again(self, task: Task) -> None:
         item = self._registry.subscription(task.fence.sub_id)
         if item is not None and self._tasks.get(item.id) is task and item.id not in self._leaving:
-            self._start(item, task.fence, is_clean=True)
+            self._start(item, task.fence, is_clean=task.is_clean)
 
     def _forget(self, sub_id: int, task: Task) -> None:
         if self._tasks.get(sub_id) is task:

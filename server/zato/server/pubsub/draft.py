@@ -75,9 +75,7 @@ class Drafting:
         self._ids = ids
         self._max_size = max_size
 
-    def make(
-        self, topic: ConfigObject, endpoint_id: int, data: Any, options: Mapping[str, Any], *, cid: str = ''
-    ) -> Draft:
+    def make(self, topic: ConfigObject, endpoint_id: int, data: Any, options: Mapping[str, Any], *, cid: str = '') -> Draft:
         """cid: 24 hex digits, the correlation ID unless one is given; '' for none. Raises BadRequest, ContentTooLarge."""
         settings = topic.settings
         form, raw, mime = self._encoded(data)

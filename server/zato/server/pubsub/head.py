@@ -27,7 +27,7 @@ class Head:
         self._rows: list[Row] = []
         self._bytes = 0
         self._bound: Key | None = _NOWHERE  # None: there is nothing beyond
-        self._is_closed = False
+        self._missed: int | None = None  # rank of the most urgent rows that are in the store and not here
         self._taken: dict[Key, int] = {}  # bytes of each
         self.taken_bytes = 0
 
@@ -44,7 +44,7 @@ class Head:
     @property
     def is_all(self) -> bool:
         """Is there nothing beyond?"""
-        return self._bound is None and not self._is_closed
+        return self._bound is None and self._missed is None
 
     @property
     def needs_more(self) -> bool:
@@ -54,7 +54,7 @@ class Head:
     @property
     def is_known(self) -> bool:
         """Was the queue read, with nothing before what lies beyond that is not here?"""
-        return not self._is_closed and self._bound != _NOWHERE
+        return self._missed is None and self._bound != _NOWHERE
 
     @property
     def first(self) -> Row | None:
@@ -62,10 +62,13 @@ class Head:
 
     def offer(self, row: Row) -> bool:
         """A row that is in the store now. Returns whether it is among the first ones."""
-        key = row[:2]
-        if self._is_closed:
+        if self._missed is not None:
             self.miss(row.rank)
             return False
+        return self._insert(row)
+
+    def _insert(self, row: Row) -> bool:
+        key = row[:2]
         if (self._bound is not None and key > self._bound) or key in self._taken:
             return False
         rows = self._rows
@@ -82,14 +85,14 @@ class Head:
 
     def miss(self, rank: int) -> None:
         """Rows of that rank are in the store and not here: what is less urgent must not be delivered before them."""
-        self._is_closed = True
+        self._missed = rank if self._missed is None else min(rank, self._missed)
         at = bisect_left(self._rows, (rank + 1,))
         self._bytes -= sum(row.message.size for row in self._rows[at:])
         del self._rows[at:]
 
     def replace(self, rows: Sequence[Row], *, is_all: bool) -> None:
         """What was read from the very beginning of the queue."""
-        self._is_closed = False
+        self._missed = None
         self._bound = None if is_all else rows[-1].key if rows else _NOWHERE
         self._rows = [row for row in rows if row[:2] not in self._taken]
         self._bytes = sum(row.message.size for row in self._rows)
@@ -118,9 +121,10 @@ class Head:
             self.taken_bytes -= self._taken.pop(key, 0)
 
     def put_back(self, row: Row) -> None:
-        """It was taken and stays in the queue, as it is here."""
+        """It was taken and stays in the queue, as it is here: before those that were behind it."""
         self.settled([row[:2]])
-        self.offer(row)
+        if self._missed is None or row.rank <= self._missed:
+            self._insert(row)
 
     def update(self, rows: Sequence[Row]) -> None:
         """The same rows with other values."""

@@ -20,6 +20,9 @@ class Others(Protocol):
     def peers(self) -> Sequence[Peer]:
         """Those that gave a sign of life in time, and dead ones of this host. May have this one. Raises ODBUnavailable."""
 
+    def died_alone(self, peer: Peer) -> bool:
+        """Of one of this host that has ended: did its server go on, so that what it did may have been what it died of?"""
+
     def tell(self, peers: Sequence[Peer]) -> None:
         """Have them look at once (`Assignment.wake`). Must neither wait nor raise."""
 
@@ -36,6 +39,10 @@ class Members:
     @property
     def live(self) -> list[Peer]:
         return [peer for peer in self._peers if peer.id not in self.dead]
+
+    def dead_peer(self, id: str) -> Peer | None:
+        """A worker of this host that has ended."""
+        return next((peer for peer in self._peers if peer.id == id and id in self.dead), None)
 
     def has_one_died(self) -> bool:
         """Of this host, since they were last seen."""

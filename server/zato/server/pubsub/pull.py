@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 from zato.common.exception import StoreUnavailable
 from zato.common.odb.database import ODBUnavailable
 from zato.common.pubsub.moments import SECOND
+from zato.server.pubsub.figures import MOST_COUNTED
 from zato.server.pubsub.messages import MessageTables
 from zato.server.pubsub.pull_rows import Handed, PullRows, late_subscriptions
 from zato.server.pubsub.store.interface import Row, storable
@@ -136,7 +137,7 @@ class Pulls:
         while self._run(sub_id, work, 0):
             pass
 
-    def depth(self, sub_id: int, most: int = 100_000) -> int:
+    def depth(self, sub_id: int, most: int = MOST_COUNTED) -> int:
         """How many messages are in the queue, `most` at most: without those that are handed out or wait for a time."""
         return self._errors(
             lambda: self._tables.read(lambda connection: PullRows(self._tables, connection, sub_id).depth(most))

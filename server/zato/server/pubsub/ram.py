@@ -14,13 +14,12 @@ from typing import Final
 
 import gevent
 
-from zato.common.config.kinds.pubsub_subscription import NOTIFY
-from zato.common.exception import PubSubReject, RetryLater, TopicFull
+from zato.common.exception import PubSubReject, TopicFull
 from zato.common.pubsub import PubSubMessage
 from zato.common.pubsub.moments import SECOND
 from zato.server.config.cooperation import Bell, Slices, Stopped
 from zato.server.config.runtime import ConfigObject
-from zato.server.pubsub.backoff import pause
+from zato.server.pubsub.backoff import pause_after
 from zato.server.pubsub.content import as_message
 from zato.server.pubsub.draft import Draft
 from zato.server.pubsub.failure import described
@@ -95,7 +94,8 @@ class RAMQueues:
 
     def _can_take(self, draft: Draft) -> bool:
         subscriptions = self.registry.subscriptions_of(draft.message.topic_id)
-        return bool(subscriptions) and not draft.due and not draft.only and all(map(_is_reachable, subscriptions))
+        is_special = draft.due or draft.only
+        return bool(subscriptions) and not is_special and all(map(self.registry.is_delivered, subscriptions))
 
     def _check_room(self, topic_id: int, count: int) -> None:
         """Raises TopicFull."""
@@ -138,7 +138,8 @@ class _Queue:
 
     def stop(self) -> None:
         if self._size:
-            logger.warning('%d message(s) to %s were lost: they were in memory only', self._size, self._item.name)
+            text = '%d message(s) to %s were lost: they were in memory only'
+            logger.warning(text, self._size, self._item.name, extra={'action': 'pubsub.ram_lost'})
         self._is_stopping = True
         self._greenlet.kill(block=False)
 
@@ -156,7 +157,7 @@ class _Queue:
     def _is_reachable(self) -> bool:
         """As the subscription is now, which is how messages are delivered from here on."""
         item = self._owner.registry.subscription(self._item.id)
-        if item is None or not _is_reachable(item):
+        if item is None or not self._owner.registry.is_delivered(item):
             return False
         if item is not self._item:
             self._item, self._target = item, self._owner.target_of(item)
@@ -176,7 +177,7 @@ class _Queue:
                 if isinstance(e, Stopped) or (self._is_stopping and isinstance(e, gevent.GreenletExit)):
                     raise
                 attempts += 1
-                seconds = e.seconds if isinstance(e, RetryLater) else self._pause(attempts, e)
+                seconds = pause_after(e, attempts, self._item.settings)
                 is_over = isinstance(e, PubSubReject) or 0 < self._item.settings.delivery_max_retry <= attempts
                 self._log(message, attempts, e, cid, 'it is dropped' if is_over else f'it is tried again in {seconds:.1f} s')
             if is_over:
@@ -192,10 +193,6 @@ class _Queue:
         if action == 'deliver' and self._target.deliver([message], cid):
             raise ValueError('The target did not take it')
         return action != 'skip'
-
-    def _pause(self, attempts: int, e: BaseException) -> float:
-        settings = self._item.settings
-        return pause(attempts, fixed=settings.wait_sock_err if isinstance(e, OSError) else settings.wait_non_sock_err)
 
     def _log(self, message: StoredMessage, attempts: int, e: BaseException, cid: str, what: str) -> None:
         logger.warning(
@@ -216,7 +213,3 @@ class _Queue:
         shown = as_message(row, self._item.settings.sub_key, topic, int(owner.now() * SECOND))
         shown.has_gd = False
         return shown
-
-
-def _is_reachable(item: ConfigObject) -> bool:
-    return item.is_active and not item.settings.is_paused and item.settings.delivery_method == NOTIFY

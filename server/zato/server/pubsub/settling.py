@@ -95,7 +95,8 @@ class Settling:
         while self._ack.more or self._is_ack_put:
             left = end - monotonic()
             if left <= 0:
-                logger.warning('Acknowledgements were not written in time: some messages will come again')
+                text = 'Subscription %d: acknowledgements were not written in time, so some messages will come again'
+                logger.warning(text, self.fence.sub_id, extra={'action': 'pubsub.ack_lost'})
                 return
             self._bell.wait(min(left, _LOOK_EVERY))
 

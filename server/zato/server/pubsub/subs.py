@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
 from zato.server.pubsub.lease_names import lease_name
 from zato.server.pubsub.messages import AT_ONCE, MessageTables
-from zato.server.pubsub.store.interface import SubRow
 
 #: Values of is_removed. Who joins takes over what waits in the topic's own queue and is not published to before that.
 _SUBSCRIBED: Final = 0
@@ -29,6 +28,14 @@ _TOPIC_GONE: Final = 'The topic was deleted'
 
 #: Of a table: what tells its rows apart besides the subscription, in the order of delivery.
 _KEYS: Final = {'ps_queue': 'rank, seq', 'ps_retry': 'due_at, seq', 'ps_pulled': 'seq'}
+
+
+class SubRow(NamedTuple):
+    """A row of ps_sub."""
+
+    id: int
+    topic_id: int
+    sub_key: str
 
 
 @dataclass(frozen=True, slots=True)

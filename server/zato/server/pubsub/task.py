@@ -5,96 +5,59 @@ priority, 9 first, then publication. A message that fails stays the first, or wa
 
 State: idle ⇄ delivering → (retrying ⇄ delivering) → stopping. It ends with `stop`, with the lease, or with its worker.
 Not here: who has which subscription (assign.py), what is in memory (head.py), what goes next (choice.py), what is written
-(settling.py), when to retry (backoff.py).
+(settling.py), what becomes of what failed (retries.py).
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from time import monotonic, time
+from time import monotonic
 from typing import Any, Final
 
 import gevent
 
-from zato.common.exception import PubSubReject, RetryLater, ZatoException
 from zato.common.pubsub import PubSubMessage
 from zato.common.pubsub.moments import SECOND
 from zato.server.config.cooperation import Bell, Slices
 from zato.server.config.runtime import ConfigObject
-from zato.server.pubsub.backoff import pause
 from zato.server.pubsub.choice import next_apart, next_batch, suspects
-from zato.server.pubsub.content import as_message, group_of
-from zato.server.pubsub.failure import described, detailed
+from zato.server.pubsub.content import group_of, readable
+from zato.server.pubsub.failure import described
 from zato.server.pubsub.head import MOST_BYTES, MOST_ROWS, Head
 from zato.server.pubsub.hook import DeliveryHook
-from zato.server.pubsub.rate import Rate
+from zato.server.pubsub.retries import CRASHES, Retries
 from zato.server.pubsub.settling import PENDING, STORE_PAUSE, Ended, Settling
 from zato.server.pubsub.store.interface import Fence, Fetch, Operation, Row
-from zato.server.pubsub.target import Target
-from zato.server.pubsub.writer import Writer
+from zato.server.pubsub.surroundings import Surroundings
+from zato.server.pubsub.task_figures import TaskFigures
 
 logger = logging.getLogger('zato.pubsub')
 
-_CRASHES: Final = 3  #: after which a message is a dead letter
 _LOOK_EVERY: Final = 1.0  #: seconds, should nobody have told of new messages
 _LOOK_IDLE: Final = 5.0  #: the same once there have been none for a while
 _IDLE_AFTER: Final = 60.0
 _TARGET_PAUSE: Final = 0.25  #: between looks whether a target that was not there has come
 _SKIPPED: Final = 1.0  #: seconds after which what a hook skipped is tried again
-_MANY: Final = 10  #: attempts
 _MOST_AGAIN: Final = 64_000_000  #: bytes of what is taken that are read with what is not
 _LAST_WORD: Final = 1.0  #: seconds for what was in flight to end once it is told to
 _NO_GROUPS: Final[frozenset[str]] = frozenset()
 
 
-@dataclass(slots=True)
-class Figures:
-    """Since the task began. next_attempt: microseconds since 1970, 0 for none. attempts: how many messages took 2, 3, …
-    9 of them, and 10 or more.
-    """
-
-    delivered: int = 0
-    failed: int = 0
-    expired: int = 0
-    in_flight: int = 0
-    next_attempt: int = 0
-    last_error: str = ''
-    attempts: dict[int, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What all tasks of a worker share. target_of: makes where messages go. hook_of: of a topic, None for none.
-
-    lost: the lease of a subscription turned out to be somebody else's. failed: a task cannot go on; another one may.
-    now: seconds since 1970.
-    """
-
-    writer: Writer
-    target_of: Callable[[ConfigObject], Target]
-    topic_of: Callable[[int], ConfigObject | None]
-    hook_of: Callable[[int], DeliveryHook | None]
-    new_cid: Callable[[], str]
-    lost: Callable[[int], None]
-    failed: Callable[[int], None]
-    now: Callable[[], float] = time
-
-
 class Task:
-    """item: the subscription. is_clean: False if its last holder died, maybe of a message."""
+    """item: the subscription. is_clean: False if its last holder died, maybe of a message, until that is noted."""
 
     def __init__(self, item: ConfigObject, fence: Fence, surroundings: Surroundings, *, is_clean: bool) -> None:
         self.item = item
         self.fence = fence
-        self.figures = Figures()
+        self.figures = TaskFigures()
         self._all = surroundings
         self._target = surroundings.target_of(item)
         self._bell = Bell()
         self._head = Head()
         self._settling = Settling(fence, self._head, surroundings.writer, self._bell, lambda: surroundings.lost(item.id))
-        self._is_clean = is_clean
+        self._retries = Retries(item, self._settling, title=lambda: self._title, now=self._now)
+        self.is_clean = is_clean
         settings = item.settings
         self._is_apart = settings.max_in_flight > 1
         self._most_taken = PENDING + settings.max_in_flight * settings.delivery_batch_size
@@ -109,7 +72,6 @@ class Task:
         self._looked_at = self._worked_at = monotonic()
         self._waits_for_target = False
         self._is_eager = False
-        self._rate = Rate()
         self._greenlets: list[gevent.Greenlet[..., None]] = []
 
     def start(self) -> None:
@@ -176,16 +138,10 @@ class Task:
         figures, first = self.figures, self._head.first
         return {
             'state': self.state,
-            'in_flight': figures.in_flight,
-            'delivered': figures.delivered,
-            'failed': figures.failed,
-            'expired': figures.expired,
-            'attempts_taken': {str(count): many for count, many in sorted(figures.attempts.items())},
-            'next_attempt': figures.next_attempt,
+            **figures.as_dict(),
             'attempts': first.attempts if first is not None else 0,
             'error': figures.last_error if first is not None and first.attempts else '',
             'epoch': self.fence.epoch,
-            'rate': self._rate.per_second(figures.delivered),
         }
 
     @property
@@ -198,7 +154,7 @@ class Task:
 
     def _begin(self) -> None:
         others = self.item.settings.max_in_flight - 1
-        if not self._is_clean:
+        if not self.is_clean:
             self._guarded(self._suspect)
         self._greenlets += [gevent.spawn(self._guarded, self._run) for _ in range(others)]
         self._guarded(self._run)
@@ -337,30 +293,29 @@ class Task:
     def _call(self, rows: Sequence[Row]) -> None:
         cid, topic_id = self._all.new_cid(), self.item.settings.topic
         topic, hook, now = self._all.topic_of(topic_id), self._all.hook_of(topic_id), self._now()
-        messages: Sequence[PubSubMessage] = [as_message(row, self.item.settings.sub_key, topic, now) for row in rows]
+        unread, messages = readable(rows, self.item.settings.sub_key, topic, now)
+        for row, error in unread:
+            self._failed([row], error, cid)
+            rows = [other for other in rows if other is not row]
         if hook is not None:
             rows, messages = self._hooked(hook, rows, messages, cid)
-            if not rows:
-                return
+        if not rows:
+            return
         limit = gevent.Timeout(self.item.settings.delivery_timeout)
         try:
             with limit:
-                refused = self._target.deliver(messages, cid)
+                refused = frozenset(self._target.deliver(messages, cid))
         except BaseException as e:  # whatever a target raises is a failed delivery, not the end of the task
             self._failed(rows, self._reason(e, limit), cid)
             return
         if refused:
-            names = frozenset(refused)
-            self._failed([row for row in rows if row.message.msg_id in names], ValueError('The target did not take it'), cid)
-            rows = [row for row in rows if row.message.msg_id not in names]
+            others = [row for row in rows if row.message.msg_id in refused]
+            self._failed(others, ValueError('The target did not take it'), cid)
+            rows = [row for row in rows if row.message.msg_id not in refused]
         self._succeeded(rows)
 
     def _succeeded(self, rows: Sequence[Row]) -> None:
-        self.figures.delivered += len(rows)
-        for row in rows:
-            if row.attempts:
-                taken = min(row.attempts + 1, _MANY)
-                self.figures.attempts[taken] = self.figures.attempts.get(taken, 0) + 1
+        self.figures.add_delivered(rows)
         self._waits_for_target = False
         if rows:
             is_strict = self.item.settings.ack == 'sync' or any(row.crashes for row in rows)
@@ -401,55 +356,15 @@ class Task:
         self.figures.failed += len(rows)
         self.figures.last_error = described(e)
         self._waits_for_target = not self._target.is_there()
-        by_attempts: dict[int, list[Row]] = {}
-        for row in rows:
-            by_attempts.setdefault(row.attempts + 1, []).append(row)
-        for attempts, some in by_attempts.items():
-            self._settle_failed(some, attempts, e, cid)
-
-    def _settle_failed(self, rows: Sequence[Row], attempts: int, e: BaseException, cid: str) -> None:
-        settings, now, text = self.item.settings, self._now(), detailed(e)
-        if isinstance(e, PubSubReject):
-            self._log(rows, attempts, e, cid, 'it is a dead letter, as the target wants')
-            self._settling.bury(rows, 'rejected', at=now, attempts=attempts, text=text)
-        elif 0 < settings.delivery_max_retry <= attempts:
-            self._log(rows, attempts, e, cid, f'it is a dead letter after {attempts} attempt(s)')
-            self._settling.bury(rows, 'max-retry', at=now, attempts=attempts, text=text)
-        else:
-            seconds = e.seconds if isinstance(e, RetryLater) else self._pause(attempts, e)
-            at = now + int(seconds * SECOND)
-            self._log(rows, attempts, e, cid, f'it is tried again in {seconds:.1f} s')
-            is_aside = not settings.delivery_err_should_block
-            self._settling.retry(rows, at=at, attempts=attempts, text=text, waits_aside=is_aside)
-            if is_aside:
-                self.expect(at)
-
-    def _pause(self, attempts: int, e: BaseException) -> float:
-        settings = self.item.settings
-        return pause(attempts, fixed=settings.wait_sock_err if isinstance(e, OSError) else settings.wait_non_sock_err)
-
-    def _log(self, rows: Sequence[Row], attempts: int, e: BaseException, cid: str, what: str) -> None:
-        ids = ', '.join(row.message.msg_id for row in rows[:3]) + (f' and {len(rows) - 3} more' if len(rows) > 3 else '')
-        is_expected = isinstance(e, ZatoException | TimeoutError) and e.__cause__ is None
-        logger.warning(
-            'Message %s was not delivered to %s (cid: %s, attempt %d): %s; %s',
-            ids,
-            self._title,
-            cid,
-            attempts,
-            described(e),
-            what,
-            exc_info=None if is_expected else e,
-            extra={'action': 'pubsub.not_delivered', 'cid': cid},
-        )
+        due = self._retries.settle(rows, e, cid)
+        if due:
+            self.expect(due)
 
     # After a crash
 
     def _suspect(self) -> None:
         """The last holder died, maybe of one of the first messages, so they are delivered one by one. Raises Ended."""
-        while self._is_stale or self._is_fetching:
-            if self._is_stopping:
-                raise Ended
+        while self._is_stale or self._is_fetching:  # a stop waits for it: whoever is next does not know
             self._fetch()
             if self._is_fetching:
                 self._bell.wait(_LOOK_EVERY)
@@ -458,15 +373,8 @@ class Task:
         rows = suspects(self._head, now, most)
         if rows:
             self._settling.suspect(rows)
-        dead = [row for row in self._head if row.crashes >= _CRASHES]
+        dead = [row for row in self._head if row.crashes >= CRASHES]
         for row in dead:
             self._head.take([row])
-            text = f'The process ended {_CRASHES} times while it was delivered'
-            self._settling.bury([row], 'crash', at=now, attempts=row.attempts, text=text)
-            logger.error(
-                'Message %s to %s is a dead letter: %s',
-                row.message.msg_id,
-                self._title,
-                text,
-                extra={'action': 'pubsub.crash'},
-            )
+            self._retries.bury_crashed(row)
+        self.is_clean = True

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from time import monotonic
 from typing import Final
 
 from zato.common.alarm import Alarms
+from zato.common.odb.lease import LeaseState
 from zato.server.config.runtime import ConfigObject
-from zato.server.pubsub.administration import FindLeases
 from zato.server.pubsub.figures import Figures, QueueFigures
 from zato.server.pubsub.lease_names import lease_name
 from zato.server.pubsub.registry import Registry
 
+#: What is known of leases, by name. Raises ODBUnavailable.
+FindLeases = Callable[[Collection[str]], Mapping[str, LeaseState]]
+
 _OWNERLESS: Final = 15.0  #: seconds without an owner
-_PREFIX: Final = 'Subscription'
 
 
 class Watch:
@@ -61,7 +63,7 @@ class Watch:
 
     def _title(self, item: ConfigObject) -> str:
         topic = self._registry.topic_by_id(item.settings.topic)
-        return f'{_PREFIX} {item.settings.sub_key} to {topic.name if topic is not None else "a topic that is down"}'
+        return f'Subscription {item.settings.sub_key} to {topic.name if topic is not None else "a topic that is down"}'
 
     def _problems(self, item: ConfigObject, figures: QueueFigures, ownerless: Collection[int]) -> Iterator[tuple[str, str]]:
         """What there is, and what to do."""

@@ -39,9 +39,7 @@ class Writer:
     trouble: told why nothing can be written, and '' once it can again; each time that changes, in the event loop.
     """
 
-    def __init__(
-        self, store: Store, patience: float = 10.0, *, trouble: Callable[[str], None] = lambda text: None
-    ) -> None:
+    def __init__(self, store: Store, patience: float = 10.0, *, trouble: Callable[[str], None] = lambda text: None) -> None:
         self._store = store
         self._patience = patience
         self._trouble = trouble

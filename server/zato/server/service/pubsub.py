@@ -37,7 +37,7 @@ class ServiceTarget:
     def deliver(self, messages: Sequence[PubSubMessage], cid: str) -> Collection[str]:
         """A service that was given several may name those that it did not take: `{'nack': [msg_id, …]}` is its response.
 
-        Raises what the service raises, ServiceMissingException, Inactive.
+        Raises what the service raises, ServiceMissingException, Inactive, ValueError if what it names is not IDs.
         """
         invoker = self._invoker
         is_one = len(messages) == 1 and not self._wraps
@@ -48,14 +48,19 @@ class ServiceTarget:
         call = Call(compiled, cid, self._channel, None, None, _PRINCIPAL)
         response = invoker.run(call, Request(raw, payload))
         if not is_one and isinstance(response.payload, dict):
-            refused = response.payload.get(_NACK)
-            return refused if isinstance(refused, list | tuple | set) else ()
+            return _refused(response.payload.get(_NACK) or [], compiled.name)
         return ()
 
     def is_there(self) -> bool:
         """Another version than the one that failed is as good as one that was not there before."""
         found = self._invoker.store.get(self._name())
         return found is not None and found is not self._tried
+
+
+def _refused(named: Any, service: str) -> Collection[str]:
+    if not isinstance(named, list | tuple | set) or not all(isinstance(id, str) for id in named):
+        raise ValueError(f'Service {service} must answer with a list of msg_ids as `{_NACK}`; got {named!r:.100}')
+    return named
 
 
 class ServiceHook:

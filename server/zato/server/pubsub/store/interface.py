@@ -227,14 +227,6 @@ class Fetch(Operation):
         self.next_due = 0
 
 
-class SubRow(NamedTuple):
-    """A row of ps_sub."""
-
-    id: int
-    topic_id: int
-    sub_key: str
-
-
 class Store(Protocol):
     """Used by one thread. What blocks may block here."""
 
