@@ -12,7 +12,7 @@ import pytest
 
 from tests.unit.pubsub.rows import row
 from zato.common.config.kinds.pubsub_subscription import PubSubSubscription
-from zato.common.exception import NotTaken, PubSubReject, RetryLater
+from zato.common.exception import NotTaken, PubSubReject, RetryLater, ZatoException
 from zato.common.pubsub import PubSubMessage
 from zato.common.pubsub.schema import upgrade_sqlite
 from zato.server.config.runtime import ConfigObject
@@ -303,7 +303,7 @@ class Textless(Exception):
     ('error', 'text'),
     [
         (Textless(), 'Textless: (making its text raised ValueError)'),
-        (ValueError('a\0b \ud800'), 'ValueError: a\\x00b \\ud800'),
+        (ZatoException(msg='a\0b \ud800'), 'ZatoException: a\\x00b \\ud800'),
         (KeyError(), 'KeyError'),
     ],
     ids=['without a text', 'not storable', 'empty'],
