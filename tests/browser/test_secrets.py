@@ -100,9 +100,9 @@ def crawl(visitor: Visitor, paths: list[str]) -> Iterator[tuple[str, str]]:
         text = response.text()
         yield address, f'{unquote_plus(response.url)} {text}'
         for link in re.findall(r' href="([^"#]+)', text) if 'html' in response.headers['content-type'] else ():
-            target = urlsplit(urljoin(address, html.unescape(link)))
+            target = urlsplit(urljoin(response.url, html.unescape(link)))
             path = f'{target.path}?{target.query}' if target.query else target.path
-            if not target.netloc and not path.startswith('/static/') and path not in seen:
+            if target.netloc == urlsplit(response.url).netloc and not path.startswith('/static/') and path not in seen:
                 seen.add(path)
                 queries[target.path] += 1
                 if queries[target.path] <= _MOST_QUERIES:

@@ -91,7 +91,7 @@ def object_context(request: Request, kind: Kind, item: Mapping[str, Any], tab: s
 
 
 def may_do(request: Request, kind: Kind) -> dict[str, Any]:
-    """What the templates of all pages of a kind have: what the user may do there, and where its list is."""
+    """What the templates of all pages of a kind have: what the user may do there, and where."""
     operations = {
         'create': 'create',
         'edit': 'edit',
@@ -100,7 +100,8 @@ def may_do(request: Request, kind: Kind) -> dict[str, Any]:
         'change_password': 'change-password',
     }
     may_ = {f'may_{name}': able(kind, operation, request.user.role) for name, operation in operations.items()}
-    return {'kind': kind, 'list_url': list_page(kind), **may_}
+    create_url = reverse('object-create', args=[kind.slug])
+    return {'kind': kind, 'list_url': list_page(kind), 'create_url': create_url, **may_}
 
 
 def saved_page(kind: Kind, id: int, name: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.contrib import messages
-from django.http import HttpResponseBase
+from django.http import Http404, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
@@ -77,6 +77,8 @@ def show_queues(request: Request, id: int) -> HttpResponseBase:
 def show_messages_of_service(request: Request) -> HttpResponseBase:
     """?name= of a service: what waits to be delivered to it; to browsers without scripts, the page of its topic."""
     name = request.GET.get('name', '')
+    if not name:
+        raise Http404
     topic = find_topic(request, service_topic(name))
     if is_fragment(request):
         context = _context(request, topic['id']) if topic is not None else {}
