@@ -171,11 +171,12 @@ class Routes:
         values: tuple[bytes, ...] = ()
         methods = self._exact.get(path)
         if methods is None:
-            parts = path.split(b'/')[1:]
-            found = _walk(self._root, parts)
+            key = path, method, accept
+            if (known := self._known.get(key)) is not None:
+                return known
+            found = _walk(self._root, path.split(b'/')[1:])
             if found is None:
-                key = path, method, accept
-                return self._known.get(key) or self._known.put(key, self._choose(path, method, Accept(accept)))
+                return self._known.put(key, self._choose(path, method, Accept(accept)))
             methods, values = found
         channels = methods.get(method) or methods.get(b'')
         if channels is not None and channels[0].http_accept == ANYTHING:  # most requests

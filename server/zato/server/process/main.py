@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 _ALREADY_RUNNING = 9  #: exit code (source: classic Zato)
 _FAILED = 18
+_GARBAGE = 10_000  #: objects more than before after which a worker looks for some: many clients at once need as many
 _WAIT_FOR_LAST = 45.0  #: seconds that processes of a run whose arbiter is gone may take to end
 
 
@@ -73,6 +74,7 @@ def _run(arguments: argparse.Namespace, report: StartReport) -> None:
     application = ServerApplication(settings, report, to_stdout=arguments.fg)
     gc.collect()
     gc.freeze()  # so that collecting garbage in workers does not write to memory that they share with the arbiter
+    gc.set_threshold(_GARBAGE)
     gc.enable()
     application.run()
 

@@ -27,15 +27,15 @@ _NEAR: Final = 0.9  #: of the most messages: from there on whoever publishes wai
 
 @dataclass(slots=True)
 class _Depth:
-    """counted: as of the last count; added: what was published here since. turn: of those who count, and wait for that.
-
-    full: the topic, while whoever publishes to it is turned away.
+    """counted: as of the last count; added: what was published here since. due_at: of the next count. turn: of those who
+    count, and wait for that. full: the topic, while whoever publishes to it is turned away.
     """
 
     counted: int = 0
     added: int = 0
     counted_at: float = 0.0
     took: float = 0.0
+    due_at: float = 0.0
     is_counting: bool = False
     turn: Places = field(default_factory=lambda: Places(1))
     full: ConfigObject | None = None
@@ -61,17 +61,17 @@ class Depths:
         depth = self._depths.get(topic.id)
         if depth is None:
             depth = self._depths[topic.id] = _Depth()
-        if depth.count >= most * _NEAR:
+        if depth.counted + depth.added >= most * _NEAR:
             self._look(topic, depth, most)
-        elif not depth.is_counting and self._is_due(depth):
+        elif monotonic() > depth.due_at and not depth.is_counting:
             depth.is_counting = True
             gevent.spawn(self._update, topic.id, most, depth)
 
     def add(self, publish: Publish) -> None:
         """They were stored."""
-        for index, message in enumerate(publish.messages):
+        for message, seq in zip(publish.messages, publish.seqs, strict=True):
             depth = self._depths.get(message.topic_id)
-            if depth is not None and publish.seqs[index]:
+            if depth is not None and seq:
                 depth.added += 1
 
     def forget(self, topic_id: int) -> None:
@@ -83,7 +83,7 @@ class Depths:
         """What was delivered since the last count is no reason to turn anybody away. Raises TopicFull."""
         with depth.turn:
             is_doubtful = depth.counted < most <= depth.count
-            if self._is_due(depth) or (is_doubtful and monotonic() - depth.counted_at > depth.took * _SHARE):
+            if monotonic() > depth.due_at or (is_doubtful and monotonic() - depth.counted_at > depth.took * _SHARE):
                 self._update(topic.id, most, depth)
         if depth.count >= most:
             text = f'has {most:,} message(s) that are not delivered yet, its most'
@@ -95,7 +95,7 @@ class Depths:
     def look(self) -> None:
         """Have topics that were full room again? Raises nothing."""
         for depth in list(self._depths.values()):
-            if depth.full is not None and self._is_due(depth):
+            if depth.full is not None and monotonic() > depth.due_at:
                 most = depth.full.settings.max_depth_gd
                 self._update(depth.full.id, most, depth)
                 if depth.count < most * _NEAR:
@@ -106,11 +106,9 @@ class Depths:
             self._alarms.end(_title(depth.full))
             depth.full = None
 
-    def _is_due(self, depth: _Depth) -> bool:
-        return monotonic() - depth.counted_at > max(_EVERY, depth.took * _SHARE)
-
     def _update(self, topic_id: int, most: int, depth: _Depth) -> None:
         started = depth.counted_at = monotonic()
+        depth.due_at = started + _EVERY
         before = depth.added
         try:
             depth.counted = self._count(topic_id, most)
@@ -119,6 +117,7 @@ class Depths:
             logger.info('Topic %d could not be counted: %s', topic_id, e)
         finally:
             depth.took = monotonic() - started
+            depth.due_at = started + max(_EVERY, depth.took * _SHARE)
             depth.is_counting = False
 
 

@@ -88,7 +88,7 @@ class Drafting:
             stored = StoredMessage(
                 id, topic.id, DEFAULT_PRIORITY, now, expires, mime, form, len(raw), endpoint_id, keep_until, meta, raw
             )
-            return Draft(stored, 0, (), False, settings.has_gd, settings.on_no_subs_pub == 'drop')
+            return Draft(stored, has_gd=settings.has_gd, drops=settings.on_no_subs_pub == 'drop')
         if cid and not (options.get('correl_id') or options.get('cid')):
             options = {**options, 'correl_id': cid}
         return self._with_options(topic, options, StoredMessage(

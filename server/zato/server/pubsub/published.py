@@ -37,9 +37,9 @@ class Published:
         self.rejected = 0  #: calls of publish that raised, since the worker began
 
     def add(self, publish: Publish) -> None:
-        topics, seqs = self._topics, publish.seqs
-        for index, message in enumerate(publish.messages):
-            if seqs[index]:
+        topics = self._topics
+        for message, seq in zip(publish.messages, publish.seqs, strict=True):
+            if seq:
                 topic = topics.get(message.topic_id)
                 if topic is None:
                     topic = topics[message.topic_id] = _Topic(message)

@@ -60,25 +60,21 @@ class Publisher:
         StoreUnavailable.
         """
         try:
-            return self._publish(topic, endpoint, data, cid, options)
+            draft = self.draft(topic, endpoint, data, options, cid)
+            if draft is None:
+                return None
+            message = draft.message
+            if not draft.has_gd and not self._ram.put((draft,)):
+                return message.msg_id
+            publish = Publish((message,))
+            if draft.is_special:
+                self._add_options(publish, 0, draft)
+            publish.done = self._done
+            self._writer.run(publish)
         except ZatoException:
             self._published.rejected += 1
             raise
-
-    def _publish(
-        self, topic: ConfigObject, endpoint: ConfigObject, data: Any, cid: str, options: Mapping[str, Any]
-    ) -> str | None:
-        draft = self.draft(topic, endpoint, data, options, cid)
-        if draft is None:
-            return None
-        if not draft.has_gd and not self._ram.put((draft,)):
-            return draft.message.msg_id
-        publish = Publish((draft.message,))
-        if draft.is_special:
-            self._add_options(publish, 0, draft)
-        publish.done = self._done
-        self._writer.run(publish)
-        return draft.message.msg_id if publish.seqs[0] or publish.repeated else None
+        return message.msg_id if publish.seqs[0] or publish.repeated else None
 
     def publish_many(
         self, topic: ConfigObject, endpoint: ConfigObject, drafts: Sequence[Mapping[str, Any]], cid: str = ''

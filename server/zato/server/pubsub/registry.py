@@ -72,7 +72,7 @@ class Registry:
         self.generation = 0  #: grows with every change
         self._items: dict[str, dict[int, ConfigObject]] = {TOPIC: {}, ENDPOINT: {}, SUBSCRIPTION: {}}
         self._held: dict[int, StoredObject] = {}
-        self._ids: dict[tuple[object, ...], int] = {}  # of what only one has, see _keys_of
+        self._by_key: dict[tuple[object, ...], ConfigObject] = {}  # of what only one has, see _keys_of
         self._by_topic: dict[int, tuple[ConfigObject, ...]] = {}
         self._patterns: dict[int, Patterns] = {}
         self._answers: dict[tuple[Action, int, str], str] = {}
@@ -82,7 +82,7 @@ class Registry:
     # Topics
 
     def topic(self, name: str) -> ConfigObject | None:
-        return self._find(TOPIC, 'name', name)
+        return self._by_key.get((TOPIC, 'name', name))
 
     def topic_by_id(self, id: int) -> ConfigObject | None:
         return self._items[TOPIC].get(id)
@@ -98,7 +98,7 @@ class Registry:
         return self._items[ENDPOINT].get(id) if id else INTERNAL
 
     def endpoint_by_name(self, name: str) -> ConfigObject | None:
-        return INTERNAL if name == INTERNAL_ENDPOINT else self._find(ENDPOINT, 'name', name)
+        return INTERNAL if name == INTERNAL_ENDPOINT else self._by_key.get((ENDPOINT, 'name', name))
 
     def endpoints(self) -> list[ConfigObject]:
         """In no order; that of services that publish is not among them."""
@@ -106,11 +106,11 @@ class Registry:
 
     def endpoint_by_security(self, id: int) -> ConfigObject | None:
         """id: of the security definition."""
-        return self._find(ENDPOINT, 'security', id)
+        return self._by_key.get((ENDPOINT, 'security', id))
 
     def endpoint_by_service(self, id: int) -> ConfigObject | None:
         """id: of the service as an object of configuration."""
-        return self._find(ENDPOINT, 'service', id)
+        return self._by_key.get((ENDPOINT, 'service', id))
 
     # Subscriptions
 
@@ -118,14 +118,14 @@ class Registry:
         return self._items[SUBSCRIPTION].get(id)
 
     def subscription_by_key(self, sub_key: str) -> ConfigObject | None:
-        return self._find(SUBSCRIPTION, 'sub_key', sub_key)
+        return self._by_key.get((SUBSCRIPTION, 'sub_key', sub_key))
 
     def subscriptions_of(self, topic_id: int) -> tuple[ConfigObject, ...]:
         """By ID."""
         return self._by_topic.get(topic_id, ())
 
     def find_subscription(self, topic_id: int, endpoint_id: int) -> ConfigObject | None:
-        return self._find(SUBSCRIPTION, 'topic', topic_id, endpoint_id)
+        return self._by_key.get((SUBSCRIPTION, 'topic', topic_id, endpoint_id))
 
     def subscriptions(self) -> list[ConfigObject]:
         """In no order."""
@@ -175,7 +175,7 @@ class Registry:
             self._forget(old)
         self._items[item.kind][item.id] = item
         for key in _keys_of(item):
-            self._ids[key] = item.id
+            self._by_key[key] = item
         self._update(item)
         if item.kind == SUBSCRIPTION:
             if old is None:
@@ -209,14 +209,11 @@ class Registry:
             if is_gone:
                 self._tell_gone(as_stored(held))
 
-    def _find(self, *key: object) -> ConfigObject | None:
-        id = self._ids.get(key)
-        return self._items[str(key[0])][id] if id is not None else None
-
     def _forget(self, item: ConfigObject) -> None:
         for key in _keys_of(item):
-            if self._ids.get(key) == item.id:  # two may have swapped their names
-                del self._ids[key]
+            found = self._by_key.get(key)
+            if found is not None and found.id == item.id:  # two may have swapped their names
+                del self._by_key[key]
 
     def _update(self, item: ConfigObject) -> None:
         """What is made of the objects is made anew."""

@@ -19,7 +19,7 @@ import gevent
 from gevent import get_hub, getcurrent, monkey
 from gevent.event import Event
 
-from zato.common.exception import StoreUnavailable, ZatoException
+from zato.common.exception import StoreUnavailable
 from zato.server.pubsub.commits import Commits
 from zato.server.pubsub.store.interface import Operation, Store
 
@@ -47,7 +47,7 @@ class Writer:
         self._new: list[Operation] = []  # put in this turn of the event loop
         self._queue: SimpleQueue[list[Operation]] = SimpleQueue()  # an empty list is the end
         self._done: deque[Sequence[Operation] | None] = deque()  # None is the end
-        self._waiting: dict[_Wait, float] = {}  # since when, the oldest first
+        self._waiting: dict[Operation, float] = {}  # since when, the oldest first
         self._ended = Event()
         self._is_running = self._is_stopping = False
         self._async: Any = None
@@ -77,8 +77,8 @@ class Writer:
         if self._async is not None:
             self._async.close()
             self._async = None
-        for wait in list(self._waiting):
-            wait.end(StoreUnavailable(msg='The server stops; it is not known whether it was written'))
+        for operation in self._waiting:
+            self._give_up(operation, 'The server stops; it is not known whether it was written')
 
     def put(self, operation: Operation) -> None:
         """It is carried out some time; its `done` tells when. Without effect after a stop."""
@@ -90,19 +90,21 @@ class Writer:
         """Wait until it has been carried out. Raises what its `error` is, StoreUnavailable."""
         if self._is_stopping or not self._is_running:
             raise StoreUnavailable(msg='The server stops; nothing was written')
-        wait = _Wait(operation)
-        self._waiting[wait] = monotonic()
+        operation.waiter = getcurrent()
+        self._waiting[operation] = monotonic()
         try:
             self.put(operation)
-            wait.wait()
+            switch = get_hub().switch
+            while not operation.is_finished:
+                switch()
         except BaseException:
             operation.is_wanted = False
             raise
         finally:
-            wait.greenlet = None
-            del self._waiting[wait]
-        if wait.error is not None:
-            raise wait.error
+            operation.waiter = None
+            del self._waiting[operation]
+        if operation.error is not None:
+            raise operation.error
         return operation
 
     # In the store's thread
@@ -176,9 +178,13 @@ class Writer:
                     operation.done(operation)
                 except Exception:
                     logger.exception('An operation of the store could not be finished', extra={'action': 'pubsub.failed'})
+                operation.is_finished = True
+                if operation.waiter is not None:
+                    operation.waiter.switch()
 
     def _look_for_trouble(self, operations: Sequence[Operation]) -> None:
-        failed = [operation.error for operation in operations if isinstance(operation.error, StoreUnavailable)]
+        errors = [operation.error for operation in operations if operation.error is not None]
+        failed = [error for error in errors if isinstance(error, StoreUnavailable)]
         if failed:
             self._is_in_trouble = True
             self._trouble(str(failed[0]))
@@ -190,53 +196,21 @@ class Writer:
         while True:
             gevent.sleep(_LOOK_EVERY)
             oldest = monotonic() - self._patience
-            for wait, since in list(self._waiting.items()):
+            for operation, since in list(self._waiting.items()):
                 if since > oldest:
                     break
-                wait.operation.is_wanted = False
-                begun = wait.operation.has_begun
+                operation.is_wanted = False
+                begun = operation.has_begun
                 known = 'it is not known whether it was written' if begun else 'it is locked; nothing was written'
                 self._is_in_trouble = True
                 self._trouble(text := f'The store of messages did not answer in {self._patience:g} s')
-                wait.end(StoreUnavailable(msg=f'{text}; {known}'))
+                self._give_up(operation, f'{text}; {known}')
 
+    def _give_up(self, operation: Operation, text: str) -> None:
+        """Whoever waits for it is told."""
 
-class _Wait:
-    """A greenlet that waits for an operation."""
+        def tell() -> None:
+            if operation.waiter is not None and not operation.is_finished:
+                operation.waiter.throw(StoreUnavailable(msg=text))
 
-    __slots__ = ('_then', 'error', 'greenlet', 'is_done', 'operation')
-
-    def __init__(self, operation: Operation) -> None:
-        self.operation = operation
-        self.greenlet: Any = None
-        self.is_done = False
-        self.error: ZatoException | None = None
-        self._then = operation.done
-        operation.done = self._done
-
-    def wait(self) -> None:
-        hub = get_hub()
-        self.greenlet = getcurrent()
-        while not self.is_done:
-            hub.switch()
-
-    def end(self, error: ZatoException | None) -> None:
-        """Called in the event loop, or in another greenlet."""
-        if self.is_done:
-            return
-        self.error = error
-        self.is_done = True
-        if self.greenlet is not None:
-            get_hub().loop.run_callback(self._wake)
-
-    def _done(self, operation: Operation) -> None:
-        self._then(operation)
-        if not self.is_done:
-            self.error = operation.error
-            self.is_done = True
-            if self.greenlet is not None:
-                self.greenlet.switch()
-
-    def _wake(self) -> None:
-        if self.greenlet is not None:
-            self.greenlet.switch()
+        get_hub().loop.run_callback(tell)

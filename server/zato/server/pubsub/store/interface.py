@@ -14,6 +14,8 @@ from copy import copy
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Literal, NamedTuple, Protocol, Self
 
+from greenlet import greenlet
+
 from zato.common.exception import StoreUnavailable, ZatoException
 from zato.common.pubsub.dead_letter import Reason
 from zato.common.pubsub.message import MAX_PRIORITY
@@ -90,16 +92,17 @@ class Operation:
     """Carried out at most once. `done` is called in the event loop, whatever came of it, and must not raise.
 
     error: why it was not carried out; with StoreUnavailable nothing was written unless its text says so.
+    waiter: the greenlet that goes on once it is finished.
     """
 
-    __slots__ = ('done', 'error', 'has_begun', 'is_wanted')
     order: ClassVar[int] = 1  #: of those that were carried out together, whoever has the smaller one is told first
 
-    def __init__(self) -> None:
-        self.done: Callable[[Any], None] = _ignore
-        self.error: ZatoException | None = None
-        self.is_wanted = True  #: does somebody still wait? It is not begun otherwise
-        self.has_begun = False
+    done: Callable[[Any], None] = staticmethod(_ignore)
+    error: ZatoException | None = None
+    is_wanted = True  #: does somebody still wait? It is not begun otherwise
+    has_begun = False
+    is_finished = False
+    waiter: greenlet | None = None
 
     def begin(self) -> bool:
         """Called in the store's thread once it is about to be carried out. False if nobody waits for it any more."""
@@ -118,28 +121,24 @@ class Publish(Operation):
     indices of those that were there already.
     """
 
-    __slots__ = ('drops', 'due', 'messages', 'only', 'own_ids', 'repeated', 'seqs', 'subs')
     order = 0
 
+    due: Mapping[int, int] = _NOTHING
+    only: Mapping[int, frozenset[int]] = _NOTHING
+    own_ids: frozenset[int] = _NONE
+    drops: frozenset[int] = _NONE
+    seqs: Sequence[int] = ()
+    subs: Sequence[Sequence[int]] = ()
+    repeated: frozenset[int] = _NONE
+
     def __init__(self, messages: Sequence[StoredMessage]) -> None:
-        super().__init__()
         self.messages = messages
-        self.due: Mapping[int, int] = _NOTHING
-        self.only: Mapping[int, frozenset[int]] = _NOTHING
-        self.own_ids: frozenset[int] = _NONE
-        self.drops: frozenset[int] = _NONE
-        self.seqs: Sequence[int] = ()
-        self.subs: Sequence[Sequence[int]] = ()
-        self.repeated: frozenset[int] = _NONE
 
 
 class Settle(Operation):
     """What becomes of messages in one subscription's queue, if its lease still stands; is_lost: it did not."""
 
-    __slots__ = ('fence', 'is_lost', 'keys')
-
     def __init__(self, fence: Fence, keys: list[Key]) -> None:
-        super().__init__()
         self.fence = fence
         self.keys = keys
         self.is_lost = False
@@ -147,14 +146,12 @@ class Settle(Operation):
     def again(self) -> Self:
         """The same, which was not carried out, to be put once more."""
         new = copy(self)
-        new.done, new.error, new.is_wanted, new.has_begun = _ignore, None, True, False
+        new.done, new.error, new.is_wanted, new.has_begun, new.is_finished = _ignore, None, True, False, False
         return new
 
 
 class Ack(Settle):
     """They were delivered, or are not to be: they leave the queue. `more`: what is added until it is carried out."""
-
-    __slots__ = ('more',)
 
     def __init__(self, fence: Fence, keys: list[Key] | None = None) -> None:
         super().__init__(fence, keys if keys is not None else [])
@@ -170,8 +167,6 @@ class Ack(Settle):
 class Retry(Settle):
     """They were not delivered and are to be tried again from `at` on: in their place, or aside so that others go first."""
 
-    __slots__ = ('at', 'attempts', 'text', 'waits_aside')
-
     def __init__(self, fence: Fence, keys: list[Key], *, at: int, attempts: int, text: str, waits_aside: bool) -> None:
         super().__init__(fence, keys)
         self.at = at
@@ -182,8 +177,6 @@ class Retry(Settle):
 
 class Bury(Settle):
     """They become dead letters."""
-
-    __slots__ = ('at', 'attempts', 'reason', 'text')
 
     def __init__(self, fence: Fence, keys: list[Key], *, at: int, attempts: int, reason: Reason, text: str) -> None:
         super().__init__(fence, keys)
@@ -198,8 +191,6 @@ class Suspect(Settle):
     will have if it ends now. A Retry takes one back: it did not end.
     """
 
-    __slots__ = ('crashes',)
-
     def __init__(self, fence: Fence, keys: list[Key], *, crashes: int) -> None:
         super().__init__(fence, keys)
         self.crashes = crashes
@@ -212,11 +203,9 @@ class Fetch(Operation):
     aside is due, 0 for none.
     """
 
-    __slots__ = ('is_all', 'is_fresh', 'limit', 'next_due', 'now', 'rows', 'size', 'sub_id')
     order = 2  # whoever reads a queue has been told of all that was written before
 
     def __init__(self, sub_id: int, *, limit: int, size: int, now: int, is_fresh: bool = True) -> None:
-        super().__init__()
         self.sub_id = sub_id
         self.limit = limit
         self.size = size

@@ -41,7 +41,7 @@ from zato.server.pubsub.store.sqlite_settling import Execute, settle
 from zato.server.pubsub.store.turn import carry_out, fail
 
 _BUSY_TIMEOUT: Final = 5.0  #: seconds that SQLite waits for what is not ours, such as somebody's shell
-_CHUNKS: Final = (128, 32, 8, 1)  #: rows of one INSERT
+_CHUNKS: Final = (128, 64, 32, 16, 8, 4, 2, 1)  #: rows of one INSERT
 _DUE_AT_ONCE: Final = 500  #: rows that come back to their queue in one transaction
 _PAGE: Final = 4096  #: bytes
 _PRAGMAS: Final = (
