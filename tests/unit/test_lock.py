@@ -185,3 +185,17 @@ def test_an_owner_that_has_ended_owns_nothing_even_if_its_parent_has_not_noticed
     finally:
         lock.release()
         child.wait()
+
+
+def test_a_lock_that_is_passed_on_is_anybodys_and_can_be_had_again(tmp_path: Path) -> None:
+    path = tmp_path / 'lock'
+    lock, other = FileLock(path), FileLock(path)
+    assert lock.acquire()
+    lock.pass_on()
+    assert not lock.is_held
+    assert other.acquire()
+    assert not lock.acquire()
+    other.release()
+    assert lock.acquire()
+    lock.release()
+    assert not is_locked(path)

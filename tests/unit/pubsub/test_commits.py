@@ -17,8 +17,8 @@ def test_figures_are_those_of_the_latest_thousand() -> None:
     assert commits.as_dict() == {
         'commits': 1_001,
         'operations_per_commit': 64.0,
-        'commit_ms_p50': 499.5,
-        'commit_ms_p99': 989.01,
+        'commit_ms_p50': 500.0,
+        'commit_ms_p99': 990.0,
     }
 
 

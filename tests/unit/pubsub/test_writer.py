@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from threading import Event
+from weakref import ref
 
 import gevent
 import pytest
@@ -187,3 +189,36 @@ def test_the_event_loop_goes_on_while_the_store_blocks(writer: Writer, store: Fa
         gevent.sleep(0)
         turns += 1
     assert turns == 100
+
+
+def test_what_is_finished_is_forgotten_at_once_and_is_not_left_to_the_collector_of_garbage(
+    writer: Writer, store: FakeStore
+) -> None:
+    operation = publish()
+    operation.done = lambda done: None
+    left = ref(operation)
+    gc.disable()
+    try:
+        writer.run(operation)
+        del operation
+        store.batches.clear()
+        until(lambda: left() is None)
+    finally:
+        gc.enable()
+
+
+def test_somebody_alone_who_publishes_does_not_wait_for_the_event_loop(writer: Writer, store: FakeStore) -> None:
+    gevent.spawn(writer.run, publish())
+    gevent.get_hub().loop.run_callback(lambda: asked.append(store.began.wait(10)))
+    asked: list[bool] = []
+    until(lambda: asked)
+    assert asked == [True]
+
+
+def test_a_failed_listener_does_not_leave_whoever_published_waiting(writer: Writer) -> None:
+    def fail(operation: Operation) -> None:
+        raise RuntimeError('boom')
+
+    operation = publish()
+    operation.done = fail
+    assert gevent.spawn(writer.run, operation).get(timeout=10) is operation

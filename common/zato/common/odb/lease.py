@@ -13,8 +13,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, Row, Text, any_, bindparam, delete, func, literal, select, text, update
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ARRAY, Connection, Row, Text, any_, bindparam, delete, func, literal, select, text, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from zato.common.exception import ZatoException

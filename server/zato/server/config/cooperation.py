@@ -42,6 +42,10 @@ class Slices:
         self._seconds = seconds
         self._last = monotonic()
 
+    def begin(self) -> None:
+        """Others have just run."""
+        self._last = monotonic()
+
     def now_and_then(self) -> None:
         """Call it between two steps."""
         if monotonic() - self._last > self._seconds:

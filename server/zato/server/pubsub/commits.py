@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from statistics import quantiles
 from typing import Any, Final
 
 _KEPT: Final = 1_000  #: commits
@@ -23,12 +22,10 @@ class Commits:
 
     def as_dict(self) -> dict[str, Any]:
         """All commits there were; of the latest 1,000, milliseconds that half and 99 of 100 took at most, and their size."""
-        latest = list(self._latest)
-        seconds = [took for took, _ in latest]
-        cuts = quantiles(seconds, n=100, method='inclusive') if len(seconds) > 1 else [sum(seconds)] * 99
+        latest = sorted(self._latest) or [(0.0, 0)]
         return {
             'commits': self._count,
-            'operations_per_commit': round(sum(size for _, size in latest) / len(latest), 1) if latest else 0.0,
-            'commit_ms_p50': round(cuts[49] * _MS, 3),
-            'commit_ms_p99': round(cuts[98] * _MS, 3),
+            'operations_per_commit': round(sum(size for _, size in latest) / len(latest), 1),
+            'commit_ms_p50': round(latest[len(latest) // 2][0] * _MS, 3),
+            'commit_ms_p99': round(latest[len(latest) * 99 // 100][0] * _MS, 3),
         }

@@ -178,6 +178,7 @@ class Task:
                 self._deliver(rows)
             elif wait > 0 and not self._is_stopping:
                 self._bell.wait(wait)
+                slices.begin()
             slices.now_and_then()
 
     def _now(self) -> int:

@@ -1,8 +1,8 @@
 """Group commit: what the greenlets of a worker want of the store while a commit is under way shares the next one.
 
 There is no timer: a lone operation is carried out at once, and under load the batches grow by themselves. The store blocks,
-so it has a native thread of its own. That is given all that greenlets put in one turn of the event loop together: given each
-at once, it would begin with the first one, as soon as a system call of another greenlet lets it run.
+so it has a native thread of its own. That is given all that several greenlets put in one turn of the event loop together:
+given each at once, it would begin with the first one, as soon as a system call of another greenlet lets it run.
 """
 
 from __future__ import annotations
@@ -94,6 +94,8 @@ class Writer:
         self._waiting[operation] = monotonic()
         try:
             self.put(operation)
+            if len(self._waiting) == 1:
+                self._hand_over()
             switch = get_hub().switch
             while not operation.is_finished:
                 switch()
@@ -116,6 +118,7 @@ class Writer:
                 self._commit(first)
             except BaseException as e:  # the thread must not end: nobody could publish any more
                 logger.critical('The store failed: %r', e, exc_info=True, extra={'action': 'pubsub.store_failed'})
+            first.clear()  # or what was published would be kept in memory until the next commit
         store.close()
         self._tell(None)
 
@@ -136,8 +139,9 @@ class Writer:
             logger.exception('The store failed', extra={'action': 'pubsub.store_failed'})
             for operation in taken:
                 operation.error = StoreUnavailable(msg=f'The store failed: {e}; it is not known whether it was written')
-        self.commits.add(monotonic() - started, len(taken))
+        ended = monotonic()
         self._tell(taken)
+        self.commits.add(ended - started, len(taken))
 
     def _tell(self, operations: Sequence[Operation] | None) -> None:
         self._done.append(operations)

@@ -81,7 +81,7 @@ class SQLiteStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lock_path = Path(f'{path}.lock')
+        self._lock = FileLock(Path(f'{path}.lock'))
         self._reserve = Reserve(Path(f'{path}.reserve'))
         self._connection: sqlite3.Connection | None = None
         self._file = (0, 0)
@@ -110,14 +110,18 @@ class SQLiteStore:
         self._subs_version = 0
 
     def close(self) -> None:
+        self._disconnect()
+        self._lock.close()
+
+    def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
     def commit(self, take: Callable[[], Sequence[Operation]]) -> Sequence[Operation]:
-        lock = FileLock(self._lock_path)
+        file = self._file
         try:
-            lock.acquire(blocking=True)
+            self._lock.acquire(blocking=True)
         except OSError as e:
             operations = take()
             fail(operations, self._unavailable(e))
@@ -127,7 +131,10 @@ class SQLiteStore:
             if operations:
                 carry_out(self._transaction, operations)
         finally:
-            lock.release()
+            if self._file == file:
+                self._lock.pass_on()
+            else:
+                self._lock.release()  # that of the other file may be another one, too
         for operation in operations:
             if type(operation) is Fetch and operation.error is None:
                 self._read(operation)
@@ -146,16 +153,23 @@ class SQLiteStore:
             elif isinstance(e, _FAULTS):
                 raise
             else:
-                self.close()
+                self._disconnect()
                 raise self._unavailable(e) from e
         except Exception:
             self._roll_back()
             raise
 
     def _write(self, execute: Execute, operations: Sequence[Operation]) -> None:
-        published = [operation for operation in operations if type(operation) is Publish]
-        settled = [operation for operation in operations if isinstance(operation, Settle)]
-        fetched = [operation for operation in operations if type(operation) is Fetch]
+        published: list[Publish] = []
+        settled: list[Settle] = []
+        fetched: list[Fetch] = []
+        for operation in operations:
+            if isinstance(operation, Publish):
+                published.append(operation)
+            elif isinstance(operation, Settle):
+                settled.append(operation)
+            elif isinstance(operation, Fetch):
+                fetched.append(operation)
         if not published and not settled and not any(_is_due(execute, fetch) for fetch in fetched):
             return
         if published:
@@ -172,7 +186,7 @@ class SQLiteStore:
     def _usable(self) -> sqlite3.Connection:
         """Raises StoreUnavailable."""
         if self._connection is not None and self._file != self._identity():
-            self.close()  # what was written there would be lost
+            self._disconnect()  # what was written there would be lost
         if self._connection is None:
             self.open()
         assert self._connection is not None
@@ -184,7 +198,7 @@ class SQLiteStore:
             if connection is not None and connection.in_transaction:
                 connection.execute('ROLLBACK')
         except sqlite3.Error:
-            self.close()
+            self._disconnect()
 
     # Space
 
@@ -237,7 +251,7 @@ class SQLiteStore:
             fetch.rows = _rows(execute, fetch)
         except sqlite3.Error as e:
             fetch.error = self._unavailable(e)
-            self.close()
+            self._disconnect()
         except StoreUnavailable as e:
             fetch.error = e
         else:
