@@ -29,7 +29,7 @@ def bench() -> Iterator[Publishing]:
 
 
 def publish(bench: Publishing, data: Any = 'x', **options: Any) -> str | None:
-    return bench.publisher.publish(bench.topic, INTERNAL, data, 'c1', **options)
+    return bench.publisher.publish(bench.topic, INTERNAL, data, options, 'c1')
 
 
 def many(bench: Publishing, *drafts: Any) -> list[str | None]:
@@ -74,7 +74,7 @@ def test_every_option_can_be_given_those_with_names_of_arguments_too(bench: Publ
     assert bench.shown()[0].correl_id == 'other'
     for name in ('topic', 'endpoint', 'self'):
         with pytest.raises(BadRequest, match=f'There is no such option of publish: {name}'):
-            bench.publisher.publish(bench.topic, INTERNAL, 'x', 'c1', **{name: 5})
+            bench.publisher.publish(bench.topic, INTERNAL, 'x', {name: 5}, 'c1')
 
 
 def test_some_subscriptions_alone_get_it(bench: Publishing) -> None:
@@ -118,7 +118,7 @@ def test_an_endpoint_needs_a_pattern(bench: Publishing) -> None:
     own = bench.registry.endpoint(2)
     assert own is not None
     with pytest.raises(Forbidden, match='Endpoint e may not publish to topic /a'):
-        bench.publisher.publish(bench.topic, own, 'x', 'c1')
+        bench.publisher.publish(bench.topic, own, 'x', {}, 'c1')
 
 
 def test_a_full_topic_takes_nothing(bench: Publishing) -> None:

@@ -88,7 +88,7 @@ class TopicService(ClientService):
         options = self._options(body) if len(body) > 1 else {}
         if (key := self._idempotency_key()) and not options.get('msg_id'):
             options['msg_id'] = _msg_id(endpoint, topic, key)
-        msg_id = pubsub.publisher.publish(topic, endpoint, data, self.cid, **options)
+        msg_id = pubsub.publisher.publish(topic, endpoint, data, options, self.cid)
         self.response.payload = {'msg_id': msg_id} if msg_id is not None else {}
 
     def handle_PATCH(self) -> None:  # noqa: N802

@@ -29,7 +29,7 @@ class Publish(PubSubService):
         request = self.request.input
         if request.get('data') is None:
             raise BadRequest(self.cid, 'Element missing: data', needs_msg=True)
-        msg_id = self.parts.publisher.publish(topic, endpoint, request['data'], self.cid, **self._options())
+        msg_id = self.parts.publisher.publish(topic, endpoint, request['data'], self._options(), self.cid)
         self.response.payload = {'msg_id': msg_id}
 
     def _options(self) -> dict[str, Any]:

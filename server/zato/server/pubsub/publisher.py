@@ -52,7 +52,7 @@ class Publisher:
         self._hook_of = hook_of
 
     def publish(
-        self, topic: ConfigObject, endpoint: ConfigObject, data: Any, cid: str = '', /, **options: Any
+        self, topic: ConfigObject, endpoint: ConfigObject, data: Any, options: Mapping[str, Any], cid: str = ''
     ) -> str | None:
         """The message's ID; None if it was dropped, as nobody has subscribed and the topic drops, or as a hook skipped it.
 

@@ -1,8 +1,8 @@
 """Group commit: what the greenlets of a worker want of the store while a commit is under way shares the next one.
 
 There is no timer: a lone operation is carried out at once, and under load the batches grow by themselves. The store blocks,
-so it has a native thread of its own. That is given all that several greenlets put in one turn of the event loop together:
-given each at once, it would begin with the first one, as soon as a system call of another greenlet lets it run.
+so it has a native thread of its own. Where several greenlets publish, that is given all that they put in one turn of the
+event loop together: given each at once, it would begin with the first one, as soon as a system call of another lets it run.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class Writer:
         self._queue: SimpleQueue[list[Operation]] = SimpleQueue()  # an empty list is the end
         self._done: deque[Sequence[Operation] | None] = deque()  # None is the end
         self._waiting: dict[Operation, float] = {}  # since when, the oldest first
+        self._is_quiet = True  # was there nothing to share the last commit with?
         self._ended = Event()
         self._is_running = self._is_stopping = False
         self._async: Any = None
@@ -94,7 +95,7 @@ class Writer:
         self._waiting[operation] = monotonic()
         try:
             self.put(operation)
-            if len(self._waiting) == 1:
+            if self._is_quiet and len(self._waiting) == 1:
                 self._hand_over()
             switch = get_hub().switch
             while not operation.is_finished:
@@ -177,6 +178,7 @@ class Writer:
                 self._ended.set()
                 continue
             self._look_for_trouble(operations)
+            self._is_quiet = len(operations) <= 1
             for operation in sorted(operations, key=_ORDER) if len(operations) > 1 else operations:
                 try:
                     operation.done(operation)

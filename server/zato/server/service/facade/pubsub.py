@@ -81,7 +81,7 @@ class PubSub:
             return self._publish_all(topic, endpoint, [{**options, **message} for message in data_list])
         if self._batch is not None:
             return self._publish_all(topic, endpoint, [{**options, 'data': data}])[0]
-        return self._parts.publisher.publish(topic, endpoint, data, self._service.cid, **options)
+        return self._parts.publisher.publish(topic, endpoint, data, options, self._service.cid)
 
     def publish_many(
         self, name: str | type[Service], messages: Sequence[Any], **options: Unpack[PublishOptions]
