@@ -211,6 +211,27 @@ def test_what_cannot_be_published_is_refused_with_the_reason(cluster: Environmen
 # Pulling with leases
 
 
+def test_whose_subscription_cannot_be_used_as_it_is_configured_is_told_to_come_again(cluster: Environment) -> None:
+    client = Client(cluster)
+    sub_key = client.subscribe()['sub_key']
+    client.publish('x')
+    (own,) = (item for item in invoke(cluster, f'{SUBSCRIPTION}.get-list', {'query': sub_key}) if item['sub_key'] == sub_key)
+    edit = {'id': own['id'], 'delivery_batch_size': '$NOT_SET_ANYWHERE'}
+    invoke(cluster, f'{SUBSCRIPTION}.edit', edit)
+    taken = f'/zato/pubsub/topic/{client.topic}'
+    for method, path, body in (('PATCH', taken, None), ('POST', '/zato/pubsub/pull/get', {'topic': client.topic})):
+
+        def is_told(method: str = method, path: str = path, body: Any = body) -> bool:
+            return client.ask(method, path, body).status == 503
+
+        eventually(is_told, f'{method} is answered with 503')
+    invoke(cluster, f'{SUBSCRIPTION}.edit', {**edit, 'delivery_batch_size': 10})
+    messages = eventually(
+        lambda: (answer := client.ask('PATCH', taken)).status == 200 and answer.json, 'messages can be taken again'
+    )
+    assert [message['data'] for message in messages] == ['x']
+
+
 def test_what_is_pulled_is_this_client_s_until_it_is_acknowledged_or_given_back(cluster: Environment) -> None:
     client = Client(cluster)
     client.subscribe()

@@ -184,6 +184,7 @@ def test_what_is_edited_is_of_the_form_that_it_was(registry: Registry) -> None:
         ('b', {'data': '***', 'data_encoding': 'base64'}, '`data` is not base64'),
         ('t', {}, 'Nothing changes'),
         ('t', {'priority': 10}, '`priority` must be a number from 1 to 9'),
+        ('t', {'mime_type': 'text/\nplain'}, '`mime_type` must be printable text of at most 200 characters'),
     ):
         message = Listed(**{name: getattr(MESSAGE, name) for name in Listed.__dataclass_fields__} | {'form': form})
         with pytest.raises(BadRequest) as raised:

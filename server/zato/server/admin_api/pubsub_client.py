@@ -17,8 +17,9 @@ from zato.server.admin_api.context import ContextService
 from zato.server.config.runtime import ConfigObject
 from zato.server.propagate.ledger import Actor
 from zato.server.pubsub import draft
-from zato.server.pubsub.automatic import subscribe, unsubscribe
+from zato.server.pubsub.automatic import check_not_held, subscribe, unsubscribe
 from zato.server.pubsub.pull import MOST
+from zato.server.pubsub.registry import SUBSCRIPTION
 
 #: Keys beside `data` that say something of a message. Others are ignored.
 OPTIONS: Final = draft.OPTIONS - {'cid', 'zato_ctx'}
@@ -39,10 +40,15 @@ class ClientService(ContextService):
         return found
 
     def subscription_to(self, name: str, endpoint: ConfigObject) -> ConfigObject:
-        """The endpoint's own, to a topic that it may subscribe to. Raises Forbidden, BadRequest if there is none."""
+        """The endpoint's own, to a topic that it may subscribe to.
+
+        Raises Forbidden, BadRequest if there is none, ServiceUnavailable if it cannot be used as it is configured.
+        """
         topic = self.readable(name, endpoint)
-        found = self.context.pubsub.registry.find_subscription(topic.id, endpoint.id)
+        registry = self.context.pubsub.registry
+        found = registry.find_subscription(topic.id, endpoint.id)
         if found is None:
+            check_not_held(registry, SUBSCRIPTION, topic=topic.id, endpoint=endpoint.id)
             raise BadRequest(self.cid, f'You are not subscribed to topic `{topic.name}`', needs_msg=True)
         if found.settings.delivery_method != PULL:
             text = f'Messages of topic `{topic.name}` are delivered to you, so they cannot be pulled'

@@ -13,6 +13,7 @@ from zato.common.config.field import shown
 from zato.common.config.kind import Role
 from zato.common.exception import BadRequest, NotFound
 from zato.server.admin_api.pubsub_request import PAGE, PubSubService, bounded, next_place, text_of
+from zato.server.pubsub.draft import mime_type
 from zato.server.pubsub.figures import MOST_COUNTED
 from zato.server.pubsub.listed import Listed
 from zato.server.pubsub.queues import Which
@@ -164,8 +165,8 @@ class EditMessage(QueueService):
         if request.get('data') is not None:
             data = self._data(found)
             values = {'data': data, 'size': len(data)}
-        if request.get('mime_type'):
-            values['mime'] = str(request['mime_type'])
+        if mime := mime_type(request):
+            values['mime'] = mime
         if request.get('expiration') not in (None, ''):
             expiration = self.number('expiration', most=_MOST_EXPIRATION)
             values['expires_at'] = found.pub_time + expiration * 1_000 if expiration else 0

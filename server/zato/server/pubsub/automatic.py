@@ -52,7 +52,7 @@ def subscribe(
         return registry.find_subscription(topic.id, endpoint.id)
 
     def changes() -> Iterator[Change]:
-        _check_not_held(registry, SUBSCRIPTION, topic=topic.id, endpoint=endpoint.id)
+        check_not_held(registry, SUBSCRIPTION, topic=topic.id, endpoint=endpoint.id)
         key = new_sub_key(endpoint.settings.endpoint_type)
         yield _create(SUBSCRIPTION, key, sub_key=key, topic_id=topic.id, endpoint_id=endpoint.id, **settings)
 
@@ -94,14 +94,14 @@ class _ServiceSubscription:
         service, registry = self.service, self.registry
         topic, endpoint = self._found()
         if topic is None:
-            _check_not_held(registry, TOPIC, target_service=service.id)
+            check_not_held(registry, TOPIC, target_service=service.id)
             yield _create(TOPIC, self.topic_name, target_service_id=service.id, is_internal=True)
         if endpoint is None:
-            _check_not_held(registry, ENDPOINT, service=service.id)
+            check_not_held(registry, ENDPOINT, service=service.id)
             name = service_endpoint(service.name)
             yield _create(ENDPOINT, name, endpoint_type=SERVICE, service_id=service.id, is_internal=True)
         if topic is not None and endpoint is not None:
-            _check_not_held(registry, SUBSCRIPTION, topic=topic.id, endpoint=endpoint.id)
+            check_not_held(registry, SUBSCRIPTION, topic=topic.id, endpoint=endpoint.id)
         sub_key = new_sub_key(SERVICE)
         yield _create(
             SUBSCRIPTION,
@@ -145,7 +145,7 @@ def _create(kind: str, name: str, **settings: Any) -> Change:
     return make_change('create', find_kind(kind), {'name': name, **settings})
 
 
-def _check_not_held(registry: Registry, kind: str, **settings: int) -> None:
+def check_not_held(registry: Registry, kind: str, **settings: int) -> None:
     """Raises ServiceUnavailable if there is such an object, and it is down."""
     for item in registry.held(kind):
         if all(item.settings.get(name) == value for name, value in settings.items()):

@@ -100,7 +100,7 @@ class Drafting:
         stored = draft.message
         form, raw, mime = self._encoded(message.data)
         if form == stored.form or message.mime_type != stored.mime:
-            mime = _text({'mime_type': message.mime_type}, 'mime_type', _LONGEST_MIME) or mime
+            mime = mime_type({'mime_type': message.mime_type}) or mime
         before = _decode(stored.meta) if stored.meta is not None else {}
         given = {option: getattr(message, name) for name, option in _OF_MESSAGE.items() if name in message.__dict__}
         meta = {name: value for name, value in before.items() if name not in given} | _meta_of(given)
@@ -140,7 +140,7 @@ class Drafting:
             msg_id=own_id or self._ids.new(),
             priority=_priority(options),
             expires_at=_expires(options, stored.pub_time, settings.limit_message_expiry),
-            mime=_text(options, 'mime_type', _LONGEST_MIME) or stored.mime,
+            mime=mime_type(options) or stored.mime,
             meta=_meta_text(meta) if meta else None,
         )
         only = meta.get('deliver_to_sk') or ()
@@ -152,6 +152,11 @@ class Drafting:
             settings.has_gd if has_gd in (None, '') else bool(has_gd),
             settings.on_no_subs_pub == 'drop',
         )
+
+
+def mime_type(options: Mapping[str, Any]) -> str:
+    """Which of them says what the data is, '' if none does. Raises BadRequest."""
+    return _text(options, 'mime_type', _LONGEST_MIME)
 
 
 def _encoded(data: Any) -> tuple[Form, bytes, str]:
