@@ -41,7 +41,7 @@ from zato.server.pubsub.store.sqlite_settling import Execute, settle
 from zato.server.pubsub.store.turn import carry_out, fail
 
 _BUSY_TIMEOUT: Final = 5.0  #: seconds that SQLite waits for what is not ours, such as somebody's shell
-_CHUNKS: Final = (128, 64, 32, 16, 8, 4, 2, 1)  #: rows of one INSERT
+_MOST_ROWS: Final = 64  #: of one INSERT: each number of rows is a statement of its own, which stays prepared
 _DUE_AT_ONCE: Final = 500  #: rows that come back to their queue in one transaction
 _PAGE: Final = 4096  #: bytes
 _PRAGMAS: Final = (
@@ -290,7 +290,7 @@ def _insert(execute: Execute, into: str, width: int, values: Sequence[Any]) -> N
     at, end = 0, len(values)
     row = f'({",".join("?" * width)})'
     while at < end:
-        rows = next(size for size in _CHUNKS if size * width <= end - at)
+        rows = min((end - at) // width, _MOST_ROWS)
         execute(f'{into} VALUES {",".join([row] * rows)}', values[at : at + rows * width])
         at += rows * width
 
