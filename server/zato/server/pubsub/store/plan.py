@@ -13,7 +13,7 @@ from zato.common.exception import Conflict
 from zato.server.pubsub.store.interface import HIGHEST, Publish, StoredMessage
 
 MESSAGE_COLUMNS: Final = (
-    'seq, msg_id, topic_id, priority, pub_time, expires_at, mime, form, size, endpoint_id, keep_until, refs, meta, data'
+    'seq, refs, msg_id, topic_id, priority, pub_time, expires_at, mime, form, size, endpoint_id, keep_until, meta, data'
 )
 QUEUE_COLUMNS: Final = 'sub_id, rank, seq'
 LATE_COLUMNS: Final = 'sub_id, due_at, rank, seq'
@@ -64,7 +64,7 @@ def plan(operations: Sequence[Publish], subs: Mapping[int, tuple[int, ...]], kno
             seq += 1
             seqs.append(seq)
             getting.append(found)
-            messages += (seq, *message[:10], len(found), *message[10:])
+            messages += (seq, len(found), *message)
             if operation.own_ids and index in operation.own_ids:
                 made.seen += (message.msg_id, message.topic_id, digest_of(message.data), message.pub_time)
             rank = HIGHEST - message.priority

@@ -234,7 +234,7 @@ class PostgreSQLStore:
         self._subs = found
 
     def _publish(self, connection: _Connection, made: Plan) -> _Cursor:
-        values = [*columns(made.messages, 14, 'tiiiittiiiitb'), *columns(made.queue, 3, 'iii')]
+        values = [*columns(made.messages, 14, 'itiiiittiiitb'), *columns(made.queue, 3, 'iii')]
         statement = statements.PUBLISH
         if made.late or made.seen:
             values += [*columns(made.late, 4, 'iiii'), *columns(made.seen, 4, 'tiii')]

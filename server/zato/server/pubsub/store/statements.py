@@ -32,8 +32,8 @@ _GIVEN: Final = MESSAGE_COLUMNS.removeprefix('seq, ')
 #: Rows refer to messages by their places, from 1 on. Returns the seqs of all messages, in order.
 PUBLISH: Final = f"""
     WITH given AS MATERIALIZED (
-        SELECT nextval('ps_seq') AS seq, m.* FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
-            %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::bytea[])
+        SELECT nextval('ps_seq') AS seq, m.* FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[],
+            %s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::bytea[])
             AS m({_GIVEN})
     ), numbers AS MATERIALIZED (
         SELECT array_agg(seq) AS of FROM given
