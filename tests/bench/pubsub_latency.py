@@ -1,17 +1,22 @@
 """From `self.pubsub.publish`, at 50 messages a second, until the service that they are for begins to handle them.
 
 The peer's client publishes and consumes in one process, so nothing is between it and the broker but one connection. It is
-not of the same durability: RabbitMQ hands a message to its consumer before it confirms it, we do so once it is flushed.
+not of the same durability: RabbitMQ hands a message to its consumer before it confirms it, we do so once it is flushed. How
+much of ours is the disk's is told by a flush alone, at the same pace: four pages in place, as a lone commit writes them.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 from dataclasses import replace
 from importlib.metadata import version
+from pathlib import Path
+from time import monotonic, process_time, sleep
 from typing import Any, Final
 
 from tests.bench.options import Options
+from tests.bench.processes import CPUMeter
 from tests.bench.pubsub_rabbitmq import NAME as RABBITMQ
 from tests.bench.pubsub_rabbitmq import rabbitmq
 from tests.bench.pubsub_turns import ZATO, Turn, clean, client_turn, deployed, own_turn, save, take_turns
@@ -21,6 +26,10 @@ from tests.bench.zato_server import Environment
 NAME = 'pubsub-latency'
 
 _LONGER: Final = 3  #: times as long as other rounds, so that there are messages enough for a p99
+_RATE: Final = 50  #: flushes a second
+_PAGES: Final = 4 * 4096  #: bytes
+_PLACES: Final = 500  #: of a file, one after the other
+_FLUSH: Final = 'a flush alone'
 _TARGETS: Final = {'p50': {'must': 1.0, 'aim': 0.5}, 'p99': {'must': 2.5, 'aim': 1.2}}
 
 
@@ -34,6 +43,7 @@ def run(report: Report, options: Options) -> None:
             [
                 lambda: own_turn(server, 'bench.pubsub.pace', seconds=seconds),
                 lambda: client_turn(RABBITMQ, [broker], 'pubsub_rabbitmq_client', broker.port, 'pace', seconds),
+                lambda: _flushes(env.pubsub_db.with_name('flushes'), seconds),
             ],
             options.rounds,
         )
@@ -43,6 +53,27 @@ def run(report: Report, options: Options) -> None:
     report.add(*_percentiles(ZATO, [one[ZATO] for one in good], is_clean, note, _TARGETS))
     note = f'RabbitMQ {rounds[0][RABBITMQ].version}, pika {version("pika")}'
     report.add(*_percentiles(RABBITMQ, [one[RABBITMQ] for one in good], is_clean, note, {}))
+    note = f'fdatasync of {_PAGES:,} bytes on the same disk'
+    report.add(*_percentiles(_FLUSH, [one[_FLUSH] for one in good], is_clean, note, {}))
+
+
+def _flushes(path: Path, seconds: float) -> Turn:
+    count, pages, meter = int(seconds * _RATE), b'x' * _PAGES, CPUMeter()
+    ages: list[float] = []
+    fd = os.open(path, os.O_RDWR | os.O_CREAT)
+    try:
+        os.pwrite(fd, pages * _PLACES, 0)
+        os.fsync(fd)
+        start, cpu = monotonic(), process_time()
+        for number in range(count):
+            sleep(max(0.0, start + number / _RATE - monotonic()))
+            began = monotonic()
+            os.pwrite(fd, pages, number % _PLACES * _PAGES)
+            os.fdatasync(fd)
+            ages.append((monotonic() - began) * 1_000)
+    finally:
+        os.close(fd)
+    return Turn(_FLUSH, count, monotonic() - start, 0.0, process_time() - cpu, meter.foreign(), ages=tuple(ages))
 
 
 def _percentiles(name: str, turns: list[Turn], is_clean: bool, note: str, targets: dict[str, Any]) -> list[Figure]:
