@@ -47,7 +47,7 @@ def test_every_setting_is_there_with_what_it_may_be() -> None:
 
 
 def test_every_service_is_there_with_the_role_it_needs() -> None:
-    for name, service in object_services():
+    for name, service in object_services().items():
         assert re.search(rf'^\|.*`{re.escape(name)}` \|(.* \|)? {service.role} \|$', PAGE, re.MULTILINE), name
 
 

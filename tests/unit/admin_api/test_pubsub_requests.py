@@ -252,7 +252,7 @@ def test_a_subscription_is_reset_from_a_time_in_utc(registry: Registry) -> None:
 def test_a_form_that_publishes_may_send_text_for_numbers_and_lines_for_lists(registry: Registry) -> None:
     sent: list[Any] = []
 
-    def publish(topic: ConfigObject, endpoint: ConfigObject, data: Any, cid: str = '', **options: Any) -> str:
+    def publish(topic: ConfigObject, endpoint: ConfigObject, data: Any, options: Any, cid: str) -> str:
         sent.append((topic.name, endpoint.name, data, options))
         return 'zpsm2'
 

@@ -43,7 +43,7 @@ class Publisher:
         self.msg_id: str | None = 'zpsm1'
         self.calls: list[tuple[str, str, Any, dict[str, Any]]] = []
 
-    def publish(self, topic: ConfigObject, endpoint: ConfigObject, data: Any, cid: str, **options: Any) -> str | None:
+    def publish(self, topic: ConfigObject, endpoint: ConfigObject, data: Any, options: Any, cid: str) -> str | None:
         if self.error is not None:
             raise self.error
         self.calls.append((topic.name, endpoint.name, data, {'cid': cid, **options}))

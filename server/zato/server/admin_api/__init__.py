@@ -101,7 +101,7 @@ _BUILTIN: dict[str, type[Service]] = {
 
 
 def builtin_names() -> frozenset[str]:
-    return frozenset({*_BUILTIN, *(name for name, _ in object_services())})
+    return frozenset({*_BUILTIN, *object_services()})
 
 
 def plain_services() -> dict[str, CompiledService]:
@@ -112,7 +112,7 @@ def plain_services() -> dict[str, CompiledService]:
 
 def builtin_services(context: AdminContext) -> dict[str, CompiledService]:
     """By name. A name that is not the class's own derived one is what users know it by."""
-    classes: dict[str, type[Service]] = {**dict(object_services()), **_BUILTIN}
+    classes: dict[str, type[Service]] = {**object_services(), **_BUILTIN}
     return {name: compile_service(_with_context(cls, context), name=name, is_internal=True) for name, cls in classes.items()}
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any, ClassVar
 
 from zato.common.config.field import is_id
@@ -176,16 +177,18 @@ _CLASSES: dict[str, type[ObjectService]] = {
 }
 
 
-def object_services() -> Iterator[tuple[str, type[AdminService]]]:
-    """The services of all kinds by name: derived names, and classic ones where there are."""
-    for kind in kinds().values():
-        yield from _services(kind.derived_services, [kind])
-    prefixes: dict[str, list[Kind]] = {}
+@cache
+def object_services() -> Mapping[str, type[AdminService]]:
+    """The services of all kinds by name: derived names, and classic ones where there are.
+
+    Made once, by the arbiter: workers share them.
+    """
+    classic: dict[str, list[Kind]] = {}
     for kind in kinds().values():
         if kind.services and kind.services != kind.derived_services:
-            prefixes.setdefault(kind.services, []).append(kind)
-    for prefix, served in prefixes.items():
-        yield from _services(prefix, served)
+            classic.setdefault(kind.services, []).append(kind)
+    derived = [(kind.derived_services, [kind]) for kind in kinds().values()]
+    return {name: service for prefix, served in [*derived, *classic.items()] for name, service in _services(prefix, served)}
 
 
 def _services(prefix: str, served: Iterable[Kind]) -> Iterator[tuple[str, type[AdminService]]]:
