@@ -81,10 +81,11 @@ def runtime(kind: str) -> Callable[[R], R]:
 def make_runtimes(parts: Iterable[object]) -> Mapping[str, Runtime]:
     """An instance of each half by kind, given of `parts` what it asks for."""
     by_type = {type(part): part for part in parts}
-    return {kind: cls(**_arguments(cls, by_type)) for kind, cls in _find().items()}
+    return {kind: cls(**_arguments(cls, by_type)) for kind, cls in runtimes().items()}
 
 
-def _find() -> Mapping[str, type[Runtime]]:
+def runtimes() -> Mapping[str, type[Runtime]]:
+    """All halves by kind. The first call imports them."""
     for package in PACKAGES:
         for info in pkgutil.iter_modules(importlib.import_module(package).__path__):
             importlib.import_module(f'{package}.{info.name}')

@@ -15,9 +15,11 @@ from zato.common.exception import ConfigError, ZatoException
 from zato.common.log.config import LoggingConfigError, configure
 from zato.common.start_report import StartReport
 from zato.common.version import version
+from zato.server.admin_api.objects import object_services
+from zato.server.config.runtime import runtimes
 from zato.server.process.application import ServerApplication
 from zato.server.process.development import for_development
-from zato.server.process.settings import load_settings
+from zato.server.process.settings import Settings, load_settings
 
 logger = logging.getLogger(__name__)
 
@@ -70,13 +72,20 @@ def _run(arguments: argparse.Namespace, report: StartReport) -> None:
     os.chdir(directory.path)
     if arguments.dev:
         settings = for_development(settings, arguments.host, arguments.debug_port, is_waiting=arguments.wait_for_debugger)
-    settings.odb.preload()
+    _preload(settings)
     application = ServerApplication(settings, report, to_stdout=arguments.fg)
     gc.collect()
     gc.freeze()  # so that collecting garbage in workers does not write to memory that they share with the arbiter
     gc.set_threshold(_GARBAGE)
     gc.enable()
     application.run()
+
+
+def _preload(settings: Settings) -> None:
+    """What every process that is forked later needs, they share."""
+    settings.odb.preload()
+    object_services()
+    runtimes()
 
 
 def _allow_many_files() -> None:
