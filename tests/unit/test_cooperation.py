@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import monotonic
 
 import gevent
 import pytest
 from gevent.event import Event
 
-from zato.server.config.cooperation import Bell, Places
+from zato.server.config.cooperation import Bell, Places, TimeLimit
 
 PATIENCE = 5.0
 
@@ -114,3 +115,36 @@ def test_who_is_ended_as_a_place_is_given_back_leaves_it_to_the_next(
     end(waiting[position])
     wait_for_all(*waiting)
     assert places.taken == 0
+
+
+def test_what_takes_too_long_is_interrupted_each_time() -> None:
+    limit = TimeLimit(0.01)
+    errors = []
+    for _ in range(3):
+        with pytest.raises(gevent.Timeout, match=r'0\.01 seconds') as raised, limit:
+            gevent.sleep(PATIENCE)
+        assert raised.value is limit.error
+        errors.append(limit.error)
+    assert len(set(map(id, errors))) == 3
+    limit.close()
+
+
+def test_each_use_of_a_limit_has_all_of_its_time() -> None:
+    limit = TimeLimit(0.5)
+    for _ in range(4):
+        with limit:
+            gevent.sleep(0.15)
+    assert limit.error is None
+    limit.close()
+
+
+def test_time_that_was_over_before_it_began_does_not_count() -> None:
+    """The event loop's own idea of what time it is may be old."""
+    limit = TimeLimit(0.5)
+    end = monotonic() + 0.55
+    while monotonic() < end:
+        pass
+    with limit:
+        gevent.sleep(0.01)
+    assert limit.error is None
+    limit.close()

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import deque
 from time import monotonic
 from types import TracebackType
+from typing import Any
 
-from gevent import GreenletExit, get_hub
+from gevent import GreenletExit, Timeout, get_hub, getcurrent
 from gevent.event import Event
 
 
@@ -51,6 +52,34 @@ class Slices:
         if monotonic() - self._last > self._seconds:
             let_others_run()
             self._last = monotonic()
+
+
+class TimeLimit:
+    """Interrupts what a greenlet does `with` it where that takes longer than so many seconds, as often as it is used.
+
+    A gevent.Timeout is raised there then, which is `error` up to the next one. It is for one greenlet at a time; close it in
+    the end. A gevent.Timeout itself is good for one time, and making it takes as long as the rest of a short call.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.error: Timeout | None = None
+        self._timer = get_hub().loop.timer(seconds, seconds)  # libev: one that does not repeat would go on where it stopped
+
+    def __enter__(self) -> None:
+        self._timer.again(self._end, getcurrent(), update=True)
+
+    def __exit__(self, type_: type[BaseException] | None, e: BaseException | None, traceback: TracebackType | None) -> None:
+        self._timer.stop()
+
+    def close(self) -> None:
+        self._timer.close()
+
+    def _end(self, greenlet: Any) -> None:
+        self._timer.stop()
+        self.error = Timeout(self.seconds)
+        self.error.close()  # it is raised by us
+        greenlet.throw(self.error)
 
 
 class Bell:

@@ -19,7 +19,7 @@ import gevent
 
 from zato.common.pubsub import PubSubMessage
 from zato.common.pubsub.moments import SECOND
-from zato.server.config.cooperation import Bell, Slices
+from zato.server.config.cooperation import Bell, Slices, TimeLimit
 from zato.server.config.runtime import ConfigObject
 from zato.server.pubsub.choice import next_apart, next_batch, suspects
 from zato.server.pubsub.content import group_of, readable
@@ -169,13 +169,21 @@ class Task:
             self._all.failed(self.fence.sub_id)
 
     def _run(self) -> None:
+        limit = TimeLimit(self.item.settings.delivery_timeout)
+        try:
+            self._deliver_all(limit)
+        finally:
+            limit.close()
+
+    def _deliver_all(self, limit: TimeLimit) -> None:
+        """Up to the task's end. limit: of each delivery, this greenlet's."""
         slices = Slices()
         while not self._is_stopping:
             if self._is_stale or self._head.needs_more:
                 self._fetch()
             rows, wait = self._next()
             if rows:
-                self._deliver(rows)
+                self._deliver(rows, limit)
             elif wait > 0 and not self._is_stopping:
                 self._bell.wait(wait)
                 slices.begin()
@@ -262,7 +270,7 @@ class Task:
 
     # One delivery
 
-    def _deliver(self, rows: Sequence[Row]) -> None:
+    def _deliver(self, rows: Sequence[Row], limit: TimeLimit) -> None:
         figures = self.figures
         self._head.take(rows)
         groups = {group for row in rows if (group := group_of(row))} if self._is_apart else _NO_GROUPS
@@ -273,7 +281,7 @@ class Task:
         try:
             live = self._without_expired(rows)
             if live:
-                self._call(self._settling.mark(live) if is_alone else live)
+                self._call(self._settling.mark(live) if is_alone else live, limit)
         finally:
             figures.in_flight -= len(rows)
             self._groups -= groups
@@ -291,7 +299,7 @@ class Task:
             self._settling.acknowledge(list(expired))
         return [row for row in rows if row.key not in expired]
 
-    def _call(self, rows: Sequence[Row]) -> None:
+    def _call(self, rows: Sequence[Row], limit: TimeLimit) -> None:
         cid, topic_id = self._all.new_cid(), self.item.settings.topic
         topic, hook, now = self._all.topic_of(topic_id), self._all.hook_of(topic_id), self._now()
         unread, messages = readable(rows, self.item.settings.sub_key, topic, now)
@@ -299,10 +307,9 @@ class Task:
             self._failed([row], error, cid)
             rows = [other for other in rows if other is not row]
         if hook is not None:
-            rows, messages = self._hooked(hook, rows, messages, cid)
+            rows, messages = self._hooked(hook, rows, messages, cid, limit)
         if not rows:
             return
-        limit = gevent.Timeout(self.item.settings.delivery_timeout)
         try:
             with limit:
                 refused = frozenset(self._target.deliver(messages, cid))
@@ -323,12 +330,11 @@ class Task:
             self._settling.acknowledge([row[:2] for row in rows], is_strict=is_strict)
 
     def _hooked(
-        self, hook: DeliveryHook, rows: Sequence[Row], messages: Sequence[PubSubMessage], cid: str
+        self, hook: DeliveryHook, rows: Sequence[Row], messages: Sequence[PubSubMessage], cid: str, limit: TimeLimit
     ) -> tuple[list[Row], list[PubSubMessage]]:
         """Without those that the topic's hook skips or deletes."""
         kept: list[tuple[Row, PubSubMessage]] = []
         for row, message in zip(rows, messages, strict=True):
-            limit = gevent.Timeout(self.item.settings.delivery_timeout)
             try:
                 with limit:
                     action = hook.before_delivery(message, self.item, cid)
@@ -347,11 +353,11 @@ class Task:
 
     # Failures
 
-    def _reason(self, e: BaseException, limit: gevent.Timeout) -> BaseException:
+    def _reason(self, e: BaseException, limit: TimeLimit) -> BaseException:
         """Why what users wrote failed. limit: of its time. Raises GreenletExit if it is the task that ends."""
         if self._is_stopping and isinstance(e, gevent.GreenletExit):
             raise e
-        return TimeoutError(f'It took longer than {limit.seconds:g} s') if e is limit else e
+        return TimeoutError(f'It took longer than {limit.seconds:g} s') if e is limit.error else e
 
     def _failed(self, rows: Sequence[Row], e: BaseException, cid: str) -> None:
         self.figures.failed += len(rows)
