@@ -20,7 +20,7 @@ def next_batch(rows: Iterable[Row], now: int, limit: int) -> list[Row]:
         if row.not_before > now or (chosen and (row.crashes or row.attempts != chosen[0].attempts)):
             break
         chosen.append(row)
-        if len(chosen) >= _size(limit, row):
+        if limit == 1 or len(chosen) >= _size(limit, row):
             break
     return chosen
 
