@@ -1,7 +1,7 @@
 """Giving other greenlets their turn in the middle of long work, waiting for them, and ending what they do.
 
-What several greenlets wait for is a `Bell` or has `Places`, each waiter with an event of its own. Of those that share one,
-gevent (26.9) may forget some for good: if another one is killed, or its time is over, in the moment in which all are woken.
+What several greenlets wait for is a `Bell` or has `Places`, where each is woken by itself. Of those that share an event of
+gevent's (26.9) some may be forgotten for good: if another one is killed, or its time is over, as all are woken.
 """
 
 from __future__ import annotations
@@ -86,20 +86,47 @@ class Bell:
     """Wakes all that wait for it."""
 
     def __init__(self) -> None:
-        self._waiting: set[Event] = set()
+        self._waiting: set[_Sleeper] = set()
 
     def wait(self, seconds: float | None = None) -> bool:
         """Was it rung in that time?"""
-        rung = Event()
-        self._waiting.add(rung)
+        hub = get_hub()
+        sleeper = _Sleeper()
+        self._waiting.add(sleeper)
+        timer = hub.loop.timer(max(seconds, 0.0)) if seconds is not None else None
         try:
-            return bool(rung.wait(seconds))
+            if timer is not None:
+                timer.start(sleeper.wake, update=True)
+            while not sleeper.is_over:
+                hub.switch()
         finally:
-            self._waiting.discard(rung)
+            sleeper.is_over = True
+            self._waiting.discard(sleeper)
+            if timer is not None:
+                timer.close()
+        return sleeper.is_rung
 
     def ring(self) -> None:
-        for rung in list(self._waiting):
-            rung.set()
+        for sleeper in self._waiting:
+            if not sleeper.is_rung:
+                sleeper.is_rung = True
+                get_hub().loop.run_callback(sleeper.wake)
+
+
+class _Sleeper:
+    """The greenlet that makes it, while it waits."""
+
+    __slots__ = ('_greenlet', 'is_over', 'is_rung')
+
+    def __init__(self) -> None:
+        self._greenlet = getcurrent()
+        self.is_over = self.is_rung = False
+
+    def wake(self) -> None:
+        """In the event loop."""
+        if not self.is_over:
+            self.is_over = True
+            self._greenlet.switch()
 
 
 class Places:
