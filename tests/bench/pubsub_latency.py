@@ -2,7 +2,8 @@
 
 The peer's client publishes and consumes in one process, so nothing is between it and the broker but one connection. It is
 not of the same durability: RabbitMQ hands a message to its consumer before it confirms it, we do so once it is flushed. How
-much of ours is the disk's is told by a flush alone, at the same pace: four pages in place, as a lone commit writes them.
+much of ours is the disk's is told by a flush alone, at the same pace: four pages in place, as a lone commit writes them; and
+by a server whose files are in memory.
 """
 
 from __future__ import annotations
@@ -30,20 +31,24 @@ _RATE: Final = 50  #: flushes a second
 _PAGES: Final = 4 * 4096  #: bytes
 _PLACES: Final = 500  #: of a file, one after the other
 _FLUSH: Final = 'a flush alone'
+_MEMORY: Final = Path('/dev/shm')
+_IN_MEMORY: Final = 'zato, files in memory'
 _TARGETS: Final = {'p50': {'must': 1.0, 'aim': 0.5}, 'p99': {'must': 2.5, 'aim': 1.2}}
 
 
 def run(report: Report, options: Options) -> None:
     report.heading(NAME, 'publish to handled at 50 messages a second, one worker; on a quiet machine only')
     seconds = options.seconds * _LONGER
-    with rabbitmq() as broker, Environment(workers=1) as env:
-        server = deployed(env)
-        own_turn(server, 'bench.pubsub.pace', seconds=options.warm_up)
+    with rabbitmq() as broker, Environment(workers=1) as env, Environment(workers=1, parent=_MEMORY) as other:
+        server, quick = deployed(env), deployed(other)
+        for one in (server, quick):
+            own_turn(one, 'bench.pubsub.pace', seconds=options.warm_up)
         rounds = take_turns(
             [
                 lambda: own_turn(server, 'bench.pubsub.pace', seconds=seconds),
                 lambda: client_turn(RABBITMQ, [broker], 'pubsub_rabbitmq_client', broker.port, 'pace', seconds),
                 lambda: _flushes(env.pubsub_db.with_name('flushes'), seconds),
+                lambda: replace(own_turn(quick, 'bench.pubsub.pace', seconds=seconds), system=_IN_MEMORY),
             ],
             options.rounds,
         )
@@ -55,6 +60,7 @@ def run(report: Report, options: Options) -> None:
     report.add(*_percentiles(RABBITMQ, [one[RABBITMQ] for one in good], is_clean, note, {}))
     note = f'fdatasync of {_PAGES:,} bytes on the same disk'
     report.add(*_percentiles(_FLUSH, [one[_FLUSH] for one in good], is_clean, note, {}))
+    report.add(*_percentiles(_IN_MEMORY, [one[_IN_MEMORY] for one in good], is_clean, f'in {_MEMORY}', {}))
 
 
 def _flushes(path: Path, seconds: float) -> Turn:

@@ -35,21 +35,31 @@ _TIMEOUT = 60.0  #: seconds that a command may take
 class Environment:
     """Created on entering the block; stopped and removed at its end."""
 
-    def __init__(self, workers: int, servers: int = 1, *, web_admin: bool = False, odb: ODBAddress | None = None) -> None:
+    def __init__(
+        self,
+        workers: int,
+        servers: int = 1,
+        *,
+        web_admin: bool = False,
+        odb: ODBAddress | None = None,
+        parent: Path | None = None,
+    ) -> None:
         """workers: of each server. The first server is the one that is measured where nothing else is said.
 
         web_admin: with a dashboard? admin_password: of its user admin. odb: an empty PostgreSQL database, else it is SQLite.
+        parent: of its directory, if that is not to be where other temporary files are.
         """
         self.workers = workers
         self.has_web_admin = web_admin
         self._odb = odb
+        self._parent = parent
         self.admin_password = ''
         self.ports = [free_port() for _ in range(servers)]
         self._root = Path()
         self._server: Server | None = None
 
     def __enter__(self) -> Self:
-        self._root = Path(tempfile.mkdtemp(prefix='zato-bench-'))
+        self._root = Path(tempfile.mkdtemp(prefix='zato-bench-', dir=self._parent))
         try:
             self._create()
         except BaseException:
