@@ -15,6 +15,7 @@ from zato.server.pubsub import subs
 from zato.server.pubsub.subs import SubRow, SubscriptionRows
 
 A, B, C = 7, 8, 9
+MANY = 60_000
 FIRST, SECOND_ONE = SubRow(A, TOPIC, 'zpsk.a'), SubRow(B, TOPIC, 'zpsk.b')
 
 
@@ -123,6 +124,23 @@ def test_what_was_not_delivered_to_who_leaves_becomes_dead_letters(
     assert version(store) > before
     assert store.run('SELECT id FROM ps_sub') == [(B,)]
     assert store.run(f"SELECT name FROM lease WHERE name = 'pubsub:{A}'") == []
+
+
+def test_a_large_queue_that_the_database_knows_nothing_of_yet_is_left_and_taken_over_in_good_time(
+    store: PubSubTables, rows: SubscriptionRows
+) -> None:
+    """PostgreSQL thought of such a queue as one row, and looked for the first 2,000 anew for each one that there was."""
+    first, *_ = store.publish(*map(str, range(100)), queues=[C])
+    more = store.opened.odb.write(lambda connection: store.tables.next_seqs(connection, MANY))
+    numbers = f'WITH RECURSIVE n(seq) AS (SELECT {more[0]} UNION ALL SELECT seq + 1 FROM n WHERE seq < {more[-1]})'
+    kept = 'topic_id, priority, pub_time, expires_at, mime, form, size, endpoint_id, keep_until, refs, data'
+    store.run(f"""INSERT INTO ps_msg (seq, msg_id, {kept})
+        {numbers} SELECT n.seq, 'm' || n.seq, {kept} FROM n JOIN ps_msg m ON m.seq = {first}""")
+    store.run('ANALYZE')
+    store.run(f'INSERT INTO ps_queue (sub_id, rank, seq) {numbers} SELECT {-TOPIC}, 4, seq FROM n')
+    assert rows.ensure([FIRST]) == [A]
+    assert len(store.queue(A)) == MANY
+    assert rows.remove(A) == MANY
 
 
 def test_to_leave_again_or_without_having_come_changes_nothing(store: PubSubTables, rows: SubscriptionRows) -> None:

@@ -99,11 +99,15 @@ class SubscriptionRows:
         tables = self._tables
         buried = self._bury_all(-topic_id, _TOPIC_GONE)
         tables.write(tables.change, 'DELETE FROM ps_stat WHERE topic_id = :id', id=topic_id)
-        not_kept = f"""UPDATE ps_msg SET keep_until = 1 WHERE seq IN (
-            SELECT seq FROM ps_msg WHERE topic_id = :id AND keep_until > 1 ORDER BY seq LIMIT {AT_ONCE})"""
-        while tables.write(tables.change, not_kept, id=topic_id) == AT_ONCE:
+        while tables.write(self._no_longer_kept, topic_id) == AT_ONCE:
             pass
         return buried
+
+    def _no_longer_kept(self, connection: Connection, topic_id: int) -> int:
+        tables = self._tables
+        kept = f'SELECT seq FROM ps_msg WHERE topic_id = :id AND keep_until > 1 ORDER BY seq LIMIT {AT_ONCE}'
+        seqs = [row.seq for row in tables.rows(connection, kept, id=topic_id)]
+        return tables.change(connection, f'UPDATE ps_msg SET keep_until = 1 WHERE {tables.among("seq", "seqs")}', seqs=seqs)
 
     def reconcile(self, existing: Callable[[Collection[int]], Collection[int]]) -> Reconciled:
         """Remove what the ODB does not have any more: subscriptions, and own queues of topics.
@@ -158,11 +162,26 @@ class SubscriptionRows:
         """How many rows; fewer than `limit` if that was all."""
         taken = 0
         for table in _QUEUES:
-            keys = _KEYS[table]
-            sql = f"""UPDATE {table} SET sub_id = :sub_id WHERE sub_id = :source AND ({keys}) IN (
-                SELECT {keys} FROM {table} WHERE sub_id = :source ORDER BY {keys} LIMIT :limit)"""
-            taken += self._tables.change(connection, sql, source=source, sub_id=sub_id, limit=max(0, limit - taken))
+            if taken < limit:
+                these, last = self._first(connection, table, source, limit - taken)
+                sql = f'UPDATE {table} SET sub_id = :sub_id WHERE {these}'
+                taken += self._tables.change(connection, sql, source=source, sub_id=sub_id, **last)
         return taken
+
+    def _first(self, connection: Connection, table: str, source: int, limit: int) -> tuple[str, dict[str, int]]:
+        """What tells the first rows of a queue, `source`, apart from the others, and its parameters: a range of keys.
+
+        A subquery with a limit may be carried out anew for each row of the queue, where PostgreSQL does not know yet how
+        many there are.
+        """
+        keys = _KEYS[table].split(', ')
+        order = ', '.join(keys)
+        find = f'SELECT {order} FROM {table} WHERE sub_id = :source ORDER BY {order} LIMIT 1 OFFSET :before'
+        found = self._tables.rows(connection, find, source=source, before=limit - 1)
+        if not found:
+            return 'sub_id = :source', {}
+        last = {f'last_{key}': value for key, value in zip(keys, found[0], strict=True)}
+        return f'sub_id = :source AND ({order}) <= ({", ".join(f":{name}" for name in last)})', last
 
     def _set(self, connection: Connection, sql: str, /, **parameters: object) -> int:
         """A change of ps_sub that those who publish are to see."""
@@ -187,15 +206,10 @@ class SubscriptionRows:
 
     def _bury(self, connection: Connection, table: str, sub_id: int, why: str) -> int:
         tables = self._tables
-        keys = _KEYS[table]
         error = 'NULL' if table == 'ps_pulled' else 'error'
-        taken = tables.rows(
-            connection,
-            f"""DELETE FROM {table} WHERE sub_id = :sub_id AND ({keys}) IN (
-            SELECT {keys} FROM {table} WHERE sub_id = :sub_id ORDER BY {keys} LIMIT {AT_ONCE})
-            RETURNING seq, rank, attempts, {error} AS error""",
-            sub_id=sub_id,
-        )
+        these, last = self._first(connection, table, sub_id, AT_ONCE)
+        sql = f'DELETE FROM {table} WHERE {these} RETURNING seq, rank, attempts, {error} AS error'
+        taken = tables.rows(connection, sql, source=sub_id, **last)
         if taken:
             died_at = tables.now(connection)
             tables.change_many(

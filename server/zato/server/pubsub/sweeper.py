@@ -67,9 +67,12 @@ class Sweeper:
 
     def _forget_seen(self, connection: Connection) -> int:
         tables = self._tables
-        sql = f"""DELETE FROM ps_seen WHERE msg_id IN (
-            SELECT msg_id FROM ps_seen WHERE at < :before ORDER BY at LIMIT {_AT_ONCE})"""
-        return tables.change(connection, sql, before=tables.now(connection) - _KEEP_SEEN)
+        before = tables.now(connection) - _KEEP_SEEN
+        find = f'SELECT at FROM ps_seen WHERE at < :before ORDER BY at LIMIT 1 OFFSET {_AT_ONCE - 1}'
+        last = tables.value(connection, find, before=before)
+        return tables.change(
+            connection, 'DELETE FROM ps_seen WHERE at < :before', before=before if last is None else last + 1
+        )
 
     # What has expired
 
