@@ -61,7 +61,7 @@ class Depths:
         depth = self._depths.get(topic.id)
         if depth is None:
             depth = self._depths[topic.id] = _Depth()
-        if depth.counted + depth.added >= most * _NEAR:
+        if depth.count >= most * _NEAR:
             self._look(topic, depth, most)
         elif monotonic() > depth.due_at and not depth.is_counting:
             depth.is_counting = True
